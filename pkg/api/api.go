@@ -1,0 +1,160 @@
+// Package api says what the server serves: one Resource value for each kind,
+// holding everything that is particular to it.
+//
+// A folder below this one is an API group, a file in it a resource. The server
+// derives routes, discovery, OpenAPI, storage keys and RBAC names from the list
+// of these values; nothing about a kind stands anywhere else. A Resource is
+// made once at start, never changed, and safe for concurrent use.
+//
+// The functions of a Resource are pure: they read and change the objects that
+// they are given and nothing else. They know no storage, no HTTP and no clock
+// other than the time that is handed to them. Wire types are those of
+// k8s.io/api, at their external versions only.
+package api
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Object is any object with metadata: what a Resource is about.
+type Object interface {
+	runtime.Object
+	metav1.Object
+}
+
+// Resource is the definition of one kind. Fields that say so may be left zero.
+type Resource struct {
+	Group      string   // "" for the core group
+	Version    string   // the version that is stored and preferred, "v1"
+	Kind       string   // "Deployment"
+	Plural     string   // "deployments": in paths, RBAC rules and storage keys
+	Singular   string   // "deployment"
+	ShortNames []string // "deploy"; may be nil
+	Categories []string // "all"; may be nil
+	Namespaced bool
+	Verbs      []string // nil means every verb of a stored resource
+
+	// StoragePath is the key's part after /registry/, without slashes at either
+	// end. Empty means Plural. Upstream's exceptions ("minions",
+	// "services/specs") are why it exists.
+	StoragePath string
+
+	New     func() Object         // an empty object of Version
+	NewList func() runtime.Object // an empty list of Version
+
+	// Virtual resources (reviews, bindings) have no storage: the server answers a create
+	// with a handler that it knows by group and plural.
+	Virtual bool
+
+	// Default fills what the client left open, as upstream's SetDefaults do.
+	// It runs on each decoded body and on each stored object that is read for a write.
+	Default func(obj Object)
+
+	// PrepareCreate and PrepareUpdate reset what a client may not set
+	// (status, generation) and count generations. Metadata that all
+	// kinds share (uid, creationTimestamp, ...) is not their business.
+	PrepareCreate func(ctx context.Context, obj Object)
+	PrepareUpdate func(ctx context.Context, obj, old Object)
+
+	// Validate answers for a new object, ValidateUpdate for a changed one, in
+	// upstream's wording and order. The server validates ObjectMeta before it
+	// calls them, by ValidateName for the name.
+	Validate       func(obj Object) field.ErrorList
+	ValidateUpdate func(obj, old Object) field.ErrorList
+	ValidateName   func(name string, prefix bool) []string // nil: NameIsDNSSubdomain
+
+	// Warnings are sent as Warning headers beside a successful write; old is
+	// nil on create. May be nil.
+	Warnings func(ctx context.Context, obj, old Object) []string
+
+	// Columns and Row make the Table. Row returns one cell a column. Both nil
+	// means upstream's default: Name and Created At.
+	Columns []metav1.TableColumnDefinition
+	Row     func(obj Object, now time.Time) []any
+
+	// Fields are the selectable fields beside metadata.name and
+	// metadata.namespace. May be nil.
+	Fields func(obj Object) fields.Set
+	// FieldNames lists them, for the error on an unknown one. May be nil.
+	FieldNames []string
+
+	// TTL is how long an object lives in storage; zero means forever.
+	TTL func(obj Object) time.Duration
+
+	// CreateOnUpdate allows a PUT to create what is not there (Lease, Event, ...).
+	CreateOnUpdate bool
+	// UnconditionalUpdate allows a PUT without resourceVersion.
+	UnconditionalUpdate bool
+
+	// Grace returns the seconds that a delete of obj leaves it before it goes,
+	// for kinds that are deleted gracefully (Pod). nil means none: it goes at once.
+	// It may prepare opts and obj as upstream's CheckGracefulDelete does.
+	Grace func(obj Object, opts *metav1.DeleteOptions) int64
+
+	// DefaultOrphan says that dependents are orphaned when the client names no
+	// propagation policy (upstream: ReplicationController and old APIs only).
+	DefaultOrphan bool
+
+	Subresources []Subresource
+
+	// Versions are the other group-versions under which the same stored
+	// objects are served (events.k8s.io/v1 beside v1). May be nil.
+	Versions []Version
+}
+
+// GroupVersionKind returns the stored kind.
+func (r *Resource) GroupVersionKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+}
+
+// GroupResource returns the name that errors and RBAC rules use.
+func (r *Resource) GroupResource() schema.GroupResource {
+	return schema.GroupResource{Group: r.Group, Resource: r.Plural}
+}
+
+// Subresource is a part of an object that is served under a path of its own.
+type Subresource struct {
+	Name  string   // "status", "scale", "binding"
+	Verbs []string // "get", "update", "patch", "create"
+
+	// Kind and New are of the body; zero means the parent's.
+	Kind schema.GroupVersionKind
+	New  func() Object
+
+	// Get derives the body from the parent; nil means the parent itself.
+	Get func(parent Object) (Object, error)
+
+	// Put writes body into parent, which holds the stored state, and returns what may
+	// not be as a StatusError of apimachinery's api/errors, if anything. It is
+	// called for create, update and patch.
+	Put func(ctx context.Context, parent, body Object) error
+
+	// Validate answers for parent after Put; nil means the resource's
+	// ValidateUpdate.
+	Validate func(parent, old Object) field.ErrorList
+
+	// Connect marks what is not data at all but a connection or an action that
+	// the server handles by name: log, exec, attach, portforward, proxy,
+	// token, eviction. The functions above are nil then.
+	Connect bool
+}
+
+// Version is another form of the same stored objects.
+type Version struct {
+	Group, Version string
+	New            func() Object
+	NewList        func() runtime.Object
+	// To converts a stored object to this form and From does the reverse. Both
+	// return a new object and leave the given one alone.
+	To   func(stored Object) (Object, error)
+	From func(served Object) (Object, error)
+	// Preferred marks the version that discovery lists first in its group.
+	Preferred bool
+}
