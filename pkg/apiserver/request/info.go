@@ -1,0 +1,50 @@
+package request
+
+// Info is what a request asks for, read from its method, path and query alone.
+type Info struct {
+	// IsResource is true for paths below /api and /apis that name a resource.
+	// For all others only Path and Verb (the method in lower case) are set.
+	IsResource bool
+
+	Path string // without query, "/api/v1/namespaces/default/pods"
+
+	// Verb is Kubernetes' own: get, list, watch, create, update, patch, delete,
+	// deletecollection, proxy; or the HTTP method in lower case.
+	Verb string
+
+	APIPrefix  string // "api" or "apis"
+	APIGroup   string // "" for the core group
+	APIVersion string
+
+	// Namespace is the one in the path; for /api/v1/namespaces/NAME it is
+	// NAME too, as authorization wants it.
+	Namespace   string
+	Resource    string // "pods"
+	Subresource string // "status"; empty for the object itself
+	Name        string // empty for collections, also on create
+	// Parts are all the path's segments from the resource on:
+	// ["pods", "web-0", "proxy", "metrics"].
+	Parts []string
+
+	// FieldSelector and LabelSelector are the raw query values of list, watch
+	// and deletecollection.
+	FieldSelector string
+	LabelSelector string
+}
+
+// GroupVersion returns "apps/v1", or "v1" for the core group.
+func (i *Info) GroupVersion() string {
+	if i.APIGroup == "" {
+		return i.APIVersion
+	}
+	return i.APIGroup + "/" + i.APIVersion
+}
+
+// ReadOnly says whether the verb leaves everything as it is.
+func (i *Info) ReadOnly() bool {
+	switch i.Verb {
+	case "get", "list", "watch", "head", "options":
+		return true
+	}
+	return false
+}
