@@ -1,0 +1,60 @@
+// Package all is the one list of what the server serves.
+//
+// Adding a kind means one file that defines its api.Resource and one line here.
+package all
+
+import (
+	"slowmo/pkg/api"
+	"slowmo/pkg/api/apps"
+	"slowmo/pkg/api/authentication"
+	"slowmo/pkg/api/authorization"
+	"slowmo/pkg/api/coordination"
+	"slowmo/pkg/api/core"
+	"slowmo/pkg/api/discovery"
+	"slowmo/pkg/api/networking"
+	"slowmo/pkg/api/rbac"
+	"slowmo/pkg/api/scheduling"
+)
+
+// Resources returns every resource that is served, grouped and in the order in
+// which discovery lists them within a group. The values are shared: callers
+// must not change them.
+func Resources() []*api.Resource {
+	return []*api.Resource{
+		core.Binding,
+		core.ConfigMap,
+		core.Endpoints,
+		core.Event,
+		core.Namespace,
+		core.Node,
+		core.Pod,
+		core.Secret,
+		core.ServiceAccount,
+		core.Service,
+
+		apps.Deployment,
+		apps.ReplicaSet,
+
+		authentication.SelfSubjectReview,
+		authentication.TokenReview,
+
+		authorization.LocalSubjectAccessReview,
+		authorization.SelfSubjectAccessReview,
+		authorization.SelfSubjectRulesReview,
+		authorization.SubjectAccessReview,
+
+		coordination.Lease,
+
+		discovery.EndpointSlice,
+
+		networking.IPAddress,
+		networking.ServiceCIDR,
+
+		rbac.ClusterRoleBinding,
+		rbac.ClusterRole,
+		rbac.RoleBinding,
+		rbac.Role,
+
+		scheduling.PriorityClass,
+	}
+}
