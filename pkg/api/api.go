@@ -70,6 +70,12 @@ type Resource struct {
 	ValidateUpdate func(obj, old Object) field.ErrorList
 	ValidateName   func(name string, prefix bool) []string // nil: NameIsDNSSubdomain
 
+	// Deprecation is sent as a Warning header with every answer about the kind. May be empty.
+	Deprecation string
+	// LateMeta says that ObjectMeta is validated only when Validate finds nothing
+	// wrong, and its name as a path segment (upstream: Event).
+	LateMeta bool
+
 	// Warnings are sent as Warning headers beside a successful write; old is
 	// nil on create. May be nil.
 	Warnings func(ctx context.Context, obj, old Object) []string
@@ -78,6 +84,8 @@ type Resource struct {
 	// means upstream's default: Name and Created At.
 	Columns []metav1.TableColumnDefinition
 	Row     func(obj Object, now time.Time) []any
+	// RowConditions marks a row, as a pod's that has completed. May be nil.
+	RowConditions func(obj Object) []metav1.TableRowCondition
 
 	// Fields are the selectable fields beside metadata.name and
 	// metadata.namespace. May be nil.

@@ -1,0 +1,204 @@
+package podspec
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/component-helpers/resource"
+	"k8s.io/utils/ptr"
+)
+
+// Defaults fills what a client left open in a pod's spec or in that of a template.
+func Defaults(spec *corev1.PodSpec) {
+	setDefault(&spec.DNSPolicy, corev1.DNSClusterFirst)
+	setDefault(&spec.RestartPolicy, corev1.RestartPolicyAlways)
+	setDefault(&spec.SchedulerName, corev1.DefaultSchedulerName)
+	setPointer(&spec.TerminationGracePeriodSeconds, int64(corev1.DefaultTerminationGracePeriodSeconds))
+	if spec.SecurityContext == nil {
+		spec.SecurityContext = &corev1.PodSecurityContext{}
+	}
+	// The old name of the field is kept equal to the new one.
+	if spec.ServiceAccountName == "" {
+		spec.ServiceAccountName = spec.DeprecatedServiceAccount
+	}
+	spec.DeprecatedServiceAccount = spec.ServiceAccountName
+
+	for i := range spec.Volumes {
+		defaultVolume(&spec.Volumes[i])
+	}
+	for i := range spec.InitContainers {
+		defaultContainer(&spec.InitContainers[i])
+	}
+	for i := range spec.Containers {
+		defaultContainer(&spec.Containers[i])
+	}
+	for i := range spec.EphemeralContainers {
+		// The API promises that both have the same fields.
+		c := corev1.Container(spec.EphemeralContainers[i].EphemeralContainerCommon)
+		defaultContainer(&c)
+		spec.EphemeralContainers[i].EphemeralContainerCommon = corev1.EphemeralContainerCommon(c)
+	}
+	roundResources(spec.Overhead)
+	if spec.Resources != nil {
+		roundResources(spec.Resources.Limits)
+		roundResources(spec.Resources.Requests)
+	}
+}
+
+// PodDefaults fills what only a pod has filled, not a template.
+func PodDefaults(spec *corev1.PodSpec) {
+	for i := range spec.Containers {
+		requestWhatIsLimited(&spec.Containers[i].Resources)
+	}
+	for i := range spec.InitContainers {
+		requestWhatIsLimited(&spec.InitContainers[i].Resources)
+	}
+	defaultPodRequests(spec)
+	setPointer(&spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
+	if spec.HostNetwork {
+		defaultHostPorts(spec.Containers)
+		defaultHostPorts(spec.InitContainers)
+	}
+}
+
+// requestWhatIsLimited makes a limit without a request the request as well.
+func requestWhatIsLimited(r *corev1.ResourceRequirements) {
+	for name, limit := range r.Limits {
+		if _, ok := r.Requests[name]; ok {
+			continue
+		}
+		if r.Requests == nil {
+			r.Requests = corev1.ResourceList{}
+		}
+		r.Requests[name] = limit.DeepCopy()
+	}
+}
+
+// defaultPodRequests completes the requests of a pod that states limits at its
+// own level: by the sum over its containers, else by the limit.
+//
+// https://kep.k8s.io/2837
+func defaultPodRequests(spec *corev1.PodSpec) {
+	if spec.Resources == nil || len(spec.Resources.Limits) == 0 {
+		return
+	}
+	requests := spec.Resources.Requests.DeepCopy()
+	if requests == nil {
+		requests = corev1.ResourceList{}
+	}
+	fill := func(from corev1.ResourceList, wanted func(corev1.ResourceName) bool) {
+		for name, quantity := range from {
+			if _, ok := requests[name]; !ok && resource.IsSupportedPodLevelResource(name) && wanted(name) {
+				requests[name] = quantity.DeepCopy()
+			}
+		}
+	}
+	fill(resource.AggregateContainerRequests(&corev1.Pod{Spec: *spec}, resource.PodResourcesOptions{}), mayOvercommit)
+	fill(spec.Resources.Limits, func(corev1.ResourceName) bool { return true })
+	if len(requests) > 0 {
+		spec.Resources.Requests = requests
+	}
+}
+
+func defaultHostPorts(containers []corev1.Container) {
+	for i := range containers {
+		for j := range containers[i].Ports {
+			if port := &containers[i].Ports[j]; port.HostPort == 0 {
+				port.HostPort = port.ContainerPort
+			}
+		}
+	}
+}
+
+func defaultContainer(c *corev1.Container) {
+	setDefault(&c.ImagePullPolicy, pullPolicy(c.Image))
+	setDefault(&c.TerminationMessagePath, corev1.TerminationMessagePathDefault)
+	setDefault(&c.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
+	for i := range c.Ports {
+		setDefault(&c.Ports[i].Protocol, corev1.ProtocolTCP)
+	}
+	for i := range c.Env {
+		if from := c.Env[i].ValueFrom; from != nil {
+			defaultFieldRef(from.FieldRef)
+			if from.FileKeyRef != nil {
+				setPointer(&from.FileKeyRef.Optional, false)
+			}
+		}
+	}
+	roundResources(c.Resources.Limits)
+	roundResources(c.Resources.Requests)
+	for _, probe := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
+		defaultProbe(probe)
+	}
+	if c.Lifecycle != nil {
+		for _, handler := range []*corev1.LifecycleHandler{c.Lifecycle.PostStart, c.Lifecycle.PreStop} {
+			if handler != nil {
+				defaultHTTPGet(handler.HTTPGet)
+			}
+		}
+	}
+}
+
+// pullPolicy is Always for the tag latest, named or implied, because it moves.
+func pullPolicy(image string) corev1.PullPolicy {
+	if image == "" || strings.Contains(image, "@") {
+		if name, _, _ := strings.Cut(image, "@"); !strings.HasSuffix(name, ":latest") {
+			return corev1.PullIfNotPresent
+		}
+		return corev1.PullAlways
+	}
+	name := image[strings.LastIndex(image, "/")+1:]
+	if _, tag, tagged := strings.Cut(name, ":"); tagged && tag != "latest" {
+		return corev1.PullIfNotPresent
+	}
+	return corev1.PullAlways
+}
+
+func defaultProbe(p *corev1.Probe) {
+	if p == nil {
+		return
+	}
+	setDefault(&p.TimeoutSeconds, 1)
+	setDefault(&p.PeriodSeconds, 10)
+	setDefault(&p.SuccessThreshold, 1)
+	setDefault(&p.FailureThreshold, 3)
+	defaultHTTPGet(p.HTTPGet)
+	if p.GRPC != nil {
+		setPointer(&p.GRPC.Service, "")
+	}
+}
+
+func defaultHTTPGet(get *corev1.HTTPGetAction) {
+	if get == nil {
+		return
+	}
+	setDefault(&get.Path, "/")
+	setDefault(&get.Scheme, corev1.URISchemeHTTP)
+}
+
+func defaultFieldRef(ref *corev1.ObjectFieldSelector) {
+	if ref != nil {
+		setDefault(&ref.APIVersion, "v1")
+	}
+}
+
+// roundResources rounds up to thousandths: nothing finer is stored.
+func roundResources(list corev1.ResourceList) {
+	for name, quantity := range list {
+		quantity.RoundUp(-3)
+		list[name] = quantity
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func setPointer[T any](field **T, value T) {
+	if *field == nil {
+		*field = ptr.To(value)
+	}
+}
