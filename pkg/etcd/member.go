@@ -1,0 +1,195 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/sys/unix"
+
+	"slowmo/pkg/storage"
+)
+
+// Config says where a member keeps its data and who else may read it.
+type Config struct {
+	// Dir is the data directory; it is made with mode 0700 where it is missing. One
+	// member uses it at a time.
+	Dir string
+
+	// Listen is a URL for other clients such as etcdctl: unix:///run/etcd.sock, or
+	// http:// with a loopback address, which opens the store to every user of
+	// the machine. Empty means that the member does not listen.
+	Listen string
+
+	// Quota is the size of the database, in bytes, at which writes are refused
+	// until space is reclaimed.
+	Quota int64
+}
+
+// NewConfig returns the defaults for a member in dir: no listener, 8 GiB.
+func NewConfig(dir string) Config {
+	return Config{Dir: dir, Quota: 8 << 30}
+}
+
+// Validate says what is wrong with c, if anything.
+func (c Config) Validate() error {
+	if c.Dir == "" {
+		return errors.New("etcd: the data directory is empty: give one")
+	}
+	if c.Quota <= 0 {
+		return fmt.Errorf("etcd: the quota is %d bytes: give a positive number", c.Quota)
+	}
+	_, err := c.listenURLs()
+	return err
+}
+
+// listenURLs returns Listen in the form that embed takes.
+func (c Config) listenURLs() ([]url.URL, error) {
+	if c.Listen == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("etcd: listen address: %w", err)
+	}
+	switch u.Scheme {
+	case "unix":
+		if u.Path == "" {
+			return nil, fmt.Errorf("etcd: listen address %q names no socket: write unix:///path", c.Listen)
+		}
+	case "http":
+		if host := u.Hostname(); host != "127.0.0.1" && host != "::1" || u.Port() == "" {
+			return nil, fmt.Errorf("etcd: listen address %q must be a loopback address with a port, for it has no TLS", c.Listen)
+		}
+	default:
+		return nil, fmt.Errorf("etcd: listen address %q must begin with unix:// or http://", c.Listen)
+	}
+	return []url.URL{*u}, nil
+}
+
+// Member is an etcd server in this process.
+type Member struct {
+	server *embed.Etcd
+	client *clientv3.Client
+	lock   *os.File // holds the data directory
+}
+
+// Start starts a member and returns once it leads and answers. ctx bounds the
+// start only. The caller must Close the member.
+func Start(ctx context.Context, c Config) (*Member, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	// Until it is ready the member tells at length what it is configured not to do.
+	// Whatever stops it is returned as an error.
+	level := zap.NewAtomicLevelAt(zapcore.ErrorLevel)
+	config, err := embedConfig(c, level)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	server, err := embed.StartEtcd(config)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("etcd: cannot start in %s: %w", c.Dir, err), lock.Close())
+	}
+	m := &Member{server: server, client: v3client.New(server.Server), lock: lock}
+	select {
+	case <-server.Server.ReadyNotify():
+		level.SetLevel(zapcore.WarnLevel)
+		return m, nil
+	case err = <-server.Err():
+	case <-server.Server.StopNotify():
+		err = errors.New("it stopped by itself")
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return nil, errors.Join(fmt.Errorf("etcd: member in %s did not become ready: %w", c.Dir, err), m.Close())
+}
+
+// embedConfig turns c into the configuration of a group of one.
+func embedConfig(c Config, level zap.AtomicLevel) (*embed.Config, error) {
+	listen, err := c.listenURLs()
+	if err != nil {
+		return nil, err
+	}
+	e := embed.NewConfig()
+	e.Name = "slowmo"
+	e.Dir = filepath.Join(c.Dir, "etcd")
+	e.InitialCluster = e.InitialClusterFromName(e.Name)
+	e.ListenPeerUrls = nil
+	e.ListenClientUrls, e.AdvertiseClientUrls = listen, listen
+	e.EnableGRPCGateway = false
+	e.QuotaBackendBytes = c.Quota
+	// A group of one has nobody to hear from before it elects itself, so short
+	// ticks make it ready in 30 ms instead of 300.
+	e.TickMs, e.ElectionMs = 10, 100
+	// Raft keeps this many entries in memory for followers that lag. There are none.
+	e.SnapshotCatchUpEntries = 100
+	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newLogger(level))
+	return e, nil
+}
+
+// lockDir makes dir and takes it for this process. etcd itself would wait,
+// silently and forever, for the process that has it.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("etcd: data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("etcd: data directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("etcd: data directory %s is in use by another process: stop it or give another directory", dir), f.Close())
+	}
+	return f, nil
+}
+
+// Etcd returns what storage.Open needs. It is good until Close.
+func (m *Member) Etcd() storage.Etcd {
+	return storage.Etcd{Client: m.client, ReadIndex: m.readIndex}
+}
+
+// readIndex asks raft, without a request to etcd's key-value side, up to which
+// revision everything is committed that was committed when it was called.
+func (m *Member) readIndex(ctx context.Context) (int64, error) {
+	if err := m.server.Server.LinearizableReadNotify(ctx); err != nil {
+		return 0, fmt.Errorf("etcd: read index: %w", err)
+	}
+	return m.server.Server.KV().Rev(), nil
+}
+
+// Size returns the size of the database file in bytes.
+func (m *Member) Size(context.Context) (int64, error) {
+	return m.server.Server.Backend().Size(), nil
+}
+
+// Failed yields an error, or is closed, when the member stops without Close.
+func (m *Member) Failed() <-chan error { return m.server.Err() }
+
+// Close stops the member and gives the data directory up.
+func (m *Member) Close() error {
+	err := m.client.Close()
+	if errors.Is(err, context.Canceled) {
+		err = nil // what Close of an in-process client always says
+	}
+	m.server.Close()
+	if u := m.server.Config().ListenClientUrls; len(u) == 1 && u[0].Scheme == "unix" {
+		if rm := os.Remove(strings.TrimPrefix(u[0].String(), "unix://")); !errors.Is(rm, os.ErrNotExist) {
+			err = errors.Join(err, rm)
+		}
+	}
+	return errors.Join(err, m.lock.Close())
+}
