@@ -1,0 +1,187 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	utilrand "k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/storage"
+)
+
+const (
+	// tokenPath is where every client looks for its token.
+	tokenPath = "/var/run/secrets/kubernetes.io/serviceaccount"
+	// tokenSeconds asks for a token that old clients, which never reload it,
+	// can go on using; see authn.
+	tokenSeconds = int64(3607)
+	// accountDelay is how long a new namespace's default account is waited for.
+	accountDelay = 500 * time.Millisecond
+)
+
+// serviceAccount gives each new pod a service account and a volume with its token.
+type serviceAccount struct{ store *storage.Store }
+
+// Mutate sets the account, its pull secrets and the token volume.
+func (s *serviceAccount) Mutate(ctx context.Context, a *request.Attributes) error {
+	pod := s.podOf(a)
+	if pod == nil || isMirror(pod) {
+		return nil
+	}
+	if pod.Spec.ServiceAccountName == "" {
+		pod.Spec.ServiceAccountName = "default"
+	}
+	pod.Spec.DeprecatedServiceAccount = pod.Spec.ServiceAccountName
+	account, err := s.account(ctx, a, pod.Spec.ServiceAccountName)
+	if err != nil {
+		return err
+	}
+	if wantsToken(account, pod) {
+		mountToken(pod)
+	}
+	if len(pod.Spec.ImagePullSecrets) == 0 {
+		pod.Spec.ImagePullSecrets = append([]corev1.LocalObjectReference(nil), account.ImagePullSecrets...)
+	}
+	return nil
+}
+
+// Validate refuses mirror pods that refer to what only the API may give.
+func (s *serviceAccount) Validate(ctx context.Context, a *request.Attributes) error {
+	pod := s.podOf(a)
+	if pod == nil {
+		return nil
+	}
+	if !isMirror(pod) {
+		_, err := s.account(ctx, a, pod.Spec.ServiceAccountName)
+		return err
+	}
+	if pod.Spec.ServiceAccountName != "" {
+		return forbid(a, errors.New("a mirror pod may not reference service accounts"))
+	}
+	for _, volume := range pod.Spec.Volumes {
+		if volume.Secret != nil {
+			return forbid(a, errors.New("a mirror pod may not reference secrets"))
+		}
+		if volume.Projected == nil {
+			continue
+		}
+		for _, source := range volume.Projected.Sources {
+			if source.ServiceAccountToken != nil {
+				return forbid(a, errors.New("a mirror pod may not use ServiceAccountToken volume projections"))
+			}
+		}
+	}
+	return nil
+}
+
+// podOf returns the pod that is being created, nil for any other write.
+func (s *serviceAccount) podOf(a *request.Attributes) *corev1.Pod {
+	if a.Operation != request.Create || !is(a, "", "pods") {
+		return nil
+	}
+	pod, _ := a.Object.(*corev1.Pod)
+	return pod
+}
+
+func (s *serviceAccount) account(ctx context.Context, a *request.Attributes, name string) (*corev1.ServiceAccount, error) {
+	accounts := s.store.Collection(core.ServiceAccount)
+	account, err := lookup[*corev1.ServiceAccount](ctx, accounts, a.Namespace, name)
+	if apierrors.IsNotFound(err) && name == "default" {
+		// A controller makes it as soon as it sees a new namespace.
+		await(ctx, accounts, a.Namespace, name, accountDelay)
+		account, err = lookup[*corev1.ServiceAccount](ctx, accounts, a.Namespace, name)
+	}
+	if err != nil {
+		return nil, forbid(a, fmt.Errorf("error looking up service account %s/%s: %w", a.Namespace, name, err))
+	}
+	return account, nil
+}
+
+// wantsToken: the pod's word counts before the account's; without any, yes.
+func wantsToken(account *corev1.ServiceAccount, pod *corev1.Pod) bool {
+	if pod.Spec.AutomountServiceAccountToken != nil {
+		return *pod.Spec.AutomountServiceAccountToken
+	}
+	return ptr.Deref(account.AutomountServiceAccountToken, true)
+}
+
+// mountToken mounts one volume into each container that has nothing at that
+// path, and adds the volume if one of them needed it.
+func mountToken(pod *corev1.Pod) {
+	name := "kube-api-access-" + utilrand.String(5)
+	for taken(pod, name) {
+		name = "kube-api-access-" + utilrand.String(5)
+	}
+	mounted := mountInto(pod.Spec.InitContainers, name)
+	mounted = mountInto(pod.Spec.Containers, name) || mounted
+	if mounted {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, tokenVolume(name))
+	}
+}
+
+func taken(pod *corev1.Pod, name string) bool {
+	for i := range pod.Spec.Volumes {
+		if pod.Spec.Volumes[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func mountInto(containers []corev1.Container, volume string) bool {
+	mounted := false
+	for i := range containers {
+		if mountsAt(containers[i].VolumeMounts, tokenPath) {
+			continue
+		}
+		mounted = true
+		containers[i].VolumeMounts = append(containers[i].VolumeMounts, corev1.VolumeMount{
+			Name:      volume,
+			ReadOnly:  true,
+			MountPath: tokenPath,
+		})
+	}
+	return mounted
+}
+
+func mountsAt(mounts []corev1.VolumeMount, path string) bool {
+	for i := range mounts {
+		if mounts[i].MountPath == path {
+			return true
+		}
+	}
+	return false
+}
+
+// tokenVolume is what in-cluster clients need: token, ca.crt and namespace.
+func tokenVolume(name string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+		DefaultMode: ptr.To(corev1.ProjectedVolumeSourceDefaultMode),
+		Sources: []corev1.VolumeProjection{
+			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+				Path:              "token",
+				ExpirationSeconds: ptr.To(tokenSeconds),
+			}},
+			{ConfigMap: &corev1.ConfigMapProjection{
+				LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"},
+				Items:                []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
+			}},
+			{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{{
+				Path:     "namespace",
+				FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.namespace"},
+			}}}},
+		},
+	}}}
+}
+
+func isMirror(pod *corev1.Pod) bool {
+	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	return mirror
+}

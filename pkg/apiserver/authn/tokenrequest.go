@@ -1,0 +1,196 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/google/uuid"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/api/core"
+	"slowmo/pkg/storage"
+)
+
+const (
+	defaultExpiration = int64(3600)
+	minExpiration     = int64(600)
+	maxExpiration     = int64(1) << 32
+
+	// A pod that asks for exactly this many seconds, as the kube-api-access
+	// volume does, gets a token that lives for a year: old clients do not
+	// reload it. When it is used after warnAfter seconds that is noted.
+	warnAfter  = int64(3607)
+	extendedBy = int64(365 * 24 * 3600)
+)
+
+// TokenRequests answers POST .../serviceaccounts/NAME/token.
+//
+// https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
+type TokenRequests struct {
+	Issuer *Issuer
+	Store  *storage.Store
+}
+
+// Create returns the request with its status filled in. body is a
+// *authenticationv1.TokenRequest.
+func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body api.Object) (api.Object, error) {
+	asked, ok := body.(*authenticationv1.TokenRequest)
+	if !ok {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("want a TokenRequest, got %T", body))
+	}
+	r := asked.DeepCopy()
+	if err := t.prepare(r, namespace, name); err != nil {
+		return nil, err
+	}
+	account, err := find[*corev1.ServiceAccount](ctx, t.Store, core.ServiceAccount, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	private := privateClaims{
+		Namespace:      namespace,
+		ServiceAccount: reference{Name: account.Name, UID: string(account.UID)},
+	}
+	if r.Spec.BoundObjectRef != nil {
+		if err := t.bind(ctx, r.Spec.BoundObjectRef, account, &private); err != nil {
+			return nil, err
+		}
+	}
+	now := time.Now()
+	r.CreationTimestamp = metav1.NewTime(now)
+	r.Status.ExpirationTimestamp = metav1.NewTime(now.Add(seconds(*r.Spec.ExpirationSeconds)))
+	r.Status.Token, err = t.Issuer.sign(t.claims(r, private, now))
+	return r, err
+}
+
+// prepare fills in and checks what needs no look at other objects.
+func (t *TokenRequests) prepare(r *authenticationv1.TokenRequest, namespace, name string) error {
+	if r.Name != "" && r.Name != name {
+		return apierrors.NewBadRequest(fmt.Sprintf("name in URL does not match name in TokenRequest object (%s): %s", name, r.Name))
+	}
+	if r.Namespace != "" && r.Namespace != namespace {
+		return apierrors.NewBadRequest("namespace in URL does not match namespace in TokenRequest object")
+	}
+	r.Name, r.Namespace = name, namespace
+	if len(r.Spec.Audiences) == 0 {
+		r.Spec.Audiences = t.Issuer.Audiences
+	}
+	if r.Spec.ExpirationSeconds == nil {
+		r.Spec.ExpirationSeconds = ptr.To(defaultExpiration)
+	}
+	path, value := field.NewPath("spec").Child("expirationSeconds"), *r.Spec.ExpirationSeconds
+	var problems field.ErrorList
+	if value < minExpiration {
+		problems = append(problems, field.Invalid(path, value, "may not specify a duration less than 10 minutes"))
+	}
+	if value > maxExpiration {
+		problems = append(problems, field.Invalid(path, value, "may not specify a duration larger than 2^32 seconds"))
+	}
+	if len(problems) > 0 {
+		return apierrors.NewInvalid(schema.GroupKind{Group: "authentication.k8s.io", Kind: "TokenRequest"}, name, problems)
+	}
+	return nil
+}
+
+// bind makes the token's life depend on another object. The reference comes
+// back with that object's UID.
+func (t *TokenRequests) bind(ctx context.Context, ref *authenticationv1.BoundObjectReference, account *corev1.ServiceAccount, private *privateClaims) error {
+	var uid types.UID
+	switch schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind) {
+	case schema.GroupVersionKind{Version: "v1", Kind: "Pod"}:
+		pod, err := find[*corev1.Pod](ctx, t.Store, core.Pod, account.Namespace, ref.Name)
+		if err != nil {
+			return err
+		}
+		if pod.Spec.ServiceAccountName != account.Name {
+			return apierrors.NewBadRequest(fmt.Sprintf("cannot bind token for serviceaccount %q to pod running with different serviceaccount name.", account.Name))
+		}
+		uid = pod.UID
+		private.Pod = &reference{Name: pod.Name, UID: string(pod.UID)}
+		private.Node = t.node(ctx, pod.Spec.NodeName)
+	case schema.GroupVersionKind{Version: "v1", Kind: "Secret"}:
+		secret, err := find[*corev1.Secret](ctx, t.Store, core.Secret, account.Namespace, ref.Name)
+		if err != nil {
+			return err
+		}
+		uid = secret.UID
+		private.Secret = &reference{Name: secret.Name, UID: string(secret.UID)}
+	case schema.GroupVersionKind{Version: "v1", Kind: "Node"}:
+		node, err := find[*corev1.Node](ctx, t.Store, core.Node, "", ref.Name)
+		if err != nil {
+			return err
+		}
+		uid = node.UID
+		private.Node = &reference{Name: node.Name, UID: string(node.UID)}
+	default:
+		return apierrors.NewBadRequest(fmt.Sprintf("cannot bind token to object of type %s", schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)))
+	}
+	if ref.UID != "" && ref.UID != uid {
+		return apierrors.NewConflict(schema.GroupResource{Resource: "serviceaccounts/token"}, ref.Name,
+			fmt.Errorf("the UID in the bound object reference (%s) does not match the UID in record. The object might have been deleted and then recreated", ref.UID))
+	}
+	ref.UID = uid
+	return nil
+}
+
+// node names the node that a pod runs on. A node that has gone is named without UID.
+func (t *TokenRequests) node(ctx context.Context, name string) *reference {
+	if name == "" {
+		return nil
+	}
+	node, err := find[*corev1.Node](ctx, t.Store, core.Node, "", name)
+	if err != nil {
+		return &reference{Name: name}
+	}
+	return &reference{Name: name, UID: string(node.UID)}
+}
+
+func (t *TokenRequests) claims(r *authenticationv1.TokenRequest, private privateClaims, now time.Time) *claims {
+	life := *r.Spec.ExpirationSeconds
+	if life == warnAfter && private.Pod != nil {
+		life = extendedBy
+		private.WarnAfter = jwt.NewNumericDate(now.Add(seconds(warnAfter)))
+	}
+	return &claims{
+		Claims: jwt.Claims{
+			Issuer:    t.Issuer.URL,
+			Subject:   serviceAccountUser(private.Namespace, private.ServiceAccount.Name),
+			Audience:  r.Spec.Audiences,
+			IssuedAt:  jwt.NewNumericDate(now),
+			NotBefore: jwt.NewNumericDate(now),
+			Expiry:    jwt.NewNumericDate(now.Add(seconds(life))),
+			ID:        uuid.NewString(),
+		},
+		Kubernetes: private,
+	}
+}
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
+
+// find reads an object that a token is to vouch for: the present one, not a
+// cached one that may be gone.
+func find[T api.Object](ctx context.Context, store *storage.Store, r *api.Resource, namespace, name string) (T, error) {
+	var none T
+	record, err := store.Collection(r).Get(ctx, namespace, name, storage.Consistent)
+	if errors.Is(err, storage.ErrNotFound) {
+		return none, apierrors.NewNotFound(r.GroupResource(), name)
+	}
+	if err != nil {
+		return none, err
+	}
+	obj, err := record.Object()
+	if err != nil {
+		return none, err
+	}
+	return obj.(T), nil
+}

@@ -1,0 +1,152 @@
+package authz
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/follow"
+	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/storage"
+)
+
+// Node is the authorizer of kubelets: what their role allows to all of them,
+// narrowed to the pods that are bound to each one.
+//
+// https://kubernetes.io/docs/reference/access-authn-authz/node/
+type Node struct {
+	graph *graph
+	rules []rbacv1.PolicyRule
+	follow.Follower
+}
+
+// NewNode returns a Node authorizer that knows all pods of the store; it
+// follows their changes while Run runs. rules are those of ClusterRole system:node.
+func NewNode(ctx context.Context, store *storage.Store, rules []rbacv1.PolicyRule) (*Node, error) {
+	g := newGraph()
+	n := &Node{graph: g, rules: rules, Follower: follow.New(store.Collection(core.Pod), g.set)}
+	return n, n.Load(ctx)
+}
+
+// Authorize has an opinion on users called system:node:NAME in group system:nodes.
+func (n *Node) Authorize(_ context.Context, a *request.Authorization) (request.Decision, string, error) {
+	name, isNode := NodeName(a.User)
+	if !isNode {
+		return request.NoOpinion, "", nil
+	}
+	reason, ok := n.decide(name, a.Info)
+	if ok {
+		return request.Allow, "", nil
+	}
+	return request.NoOpinion, reason, nil
+}
+
+// NodeName returns the name of the node whose kubelet the user is.
+func NodeName(user *request.User) (string, bool) {
+	name, found := strings.CutPrefix(user.Name, request.NodeUserPrefix)
+	return name, found && name != "" && user.In(request.GroupNodes)
+}
+
+func (n *Node) decide(node string, info *request.Info) (reason string, ok bool) {
+	if !info.IsResource {
+		return "", allows(n.rules, info)
+	}
+	switch info.APIGroup + "/" + info.Resource {
+	case "/secrets", "/configmaps":
+		return n.readRelated(node, info, "get", "list", "watch")
+	case "/persistentvolumeclaims":
+		if info.Subresource == "status" {
+			return n.related(node, info)
+		}
+		return n.readRelated(node, info, "get")
+	case "/serviceaccounts":
+		return n.serviceAccount(node, info)
+	case "/pods":
+		return n.pod(node, info)
+	case "/nodes":
+		return ownNode(node, info, n.rules)
+	case "coordination.k8s.io/leases":
+		return ownLease(node, info)
+	}
+	return "", allows(n.rules, info)
+}
+
+// readRelated allows the verbs on a single object that one of the node's pods uses.
+func (n *Node) readRelated(node string, info *request.Info, verbs ...string) (string, bool) {
+	if !hasOrAll(verbs, info.Verb) {
+		return fmt.Sprintf("can only %s resources of this type", strings.Join(verbs, ", ")), false
+	}
+	if info.Subresource != "" {
+		return "cannot read subresource", false
+	}
+	return n.related(node, info)
+}
+
+func (n *Node) related(node string, info *request.Info) (string, bool) {
+	name := objectName(info)
+	if name == "" {
+		return "No Object name found", false
+	}
+	if !n.graph.uses(node, use{info.Resource, info.Namespace, name}) {
+		return fmt.Sprintf("no relationship found between node '%s' and this object", node), false
+	}
+	return "", true
+}
+
+// serviceAccount allows the node's pods' service accounts to be read and
+// tokens to be made for them. NodeRestriction sees to it that the tokens are
+// bound to pods of the node.
+func (n *Node) serviceAccount(node string, info *request.Info) (string, bool) {
+	if info.Verb == "create" && info.Subresource == "token" {
+		return n.related(node, info)
+	}
+	return n.readRelated(node, info, "get")
+}
+
+func (n *Node) pod(node string, info *request.Info) (string, bool) {
+	if info.Subresource != "" || info.Verb != "get" && info.Verb != "list" && info.Verb != "watch" {
+		return "", allows(n.rules, info)
+	}
+	if info.Verb == "get" {
+		return n.related(node, info)
+	}
+	if bound, _ := selected(info, "spec.nodeName"); bound == node {
+		return "", true
+	}
+	return "can only list/watch pods with spec.nodeName field selector", false
+}
+
+func ownNode(node string, info *request.Info, rules []rbacv1.PolicyRule) (string, bool) {
+	reads := info.Verb == "get" || info.Verb == "list" || info.Verb == "watch"
+	if info.Subresource != "" || !reads {
+		return "", allows(rules, info)
+	}
+	switch name := objectName(info); name {
+	case node:
+		return "", true
+	case "":
+		return fmt.Sprintf("node '%s' cannot read all nodes, only its own Node object", node), false
+	default:
+		return fmt.Sprintf("node '%s' cannot read '%s', only its own Node object", node, name), false
+	}
+}
+
+func ownLease(node string, info *request.Info) (string, bool) {
+	switch info.Verb {
+	case "get", "create", "update", "patch", "delete":
+	default:
+		return "can only get, create, update, patch, or delete a node lease", false
+	}
+	if info.Namespace != corev1.NamespaceNodeLease {
+		return fmt.Sprintf("can only access leases in the %q system namespace", corev1.NamespaceNodeLease), false
+	}
+	// A create carries no name here; NodeRestriction looks at the object's.
+	if info.Verb != "create" && info.Name != node {
+		return "can only access node lease with the same name as the requesting node", false
+	}
+	return "", true
+}
