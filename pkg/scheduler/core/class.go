@@ -14,7 +14,7 @@ const maxClasses = 32
 // class is the pods that no plugin can tell apart, and what each node answered to
 // them.
 type class struct {
-	*pod // one of them
+	*Pod // one of them
 	key  string
 
 	required  nodeaffinity.RequiredNodeAffinity
@@ -65,7 +65,7 @@ type counter struct {
 type classes struct{ list []*class }
 
 // class returns the class of p with every verdict up to date.
-func (s *Snapshot) class(p *pod) *class {
+func (s *Snapshot) class(p *Pod) *class {
 	key := s.signature(p)
 	at := slices.IndexFunc(s.classes.list, func(c *class) bool { return c.key == key })
 	var c *class
@@ -83,9 +83,9 @@ func (s *Snapshot) class(p *pod) *class {
 	return c
 }
 
-func (s *Snapshot) newClass(p *pod, key string) *class {
+func (s *Snapshot) newClass(p *Pod, key string) *class {
 	c := &class{
-		pod:      p,
+		Pod:      p,
 		key:      key,
 		required: nodeaffinity.GetRequiredNodeAffinity(p.Pod),
 		pinned:   pinnedNodes(p.Pod),
@@ -112,12 +112,7 @@ func (s *Snapshot) refresh(c *class) {
 
 // ask lets one node answer.
 func (s *Snapshot) ask(c *class, n *node) verdict {
-	v := verdict{generation: n.generation}
-	for _, filter := range localFilters {
-		if v.rejection = filter(c, n); v.rejection != nil {
-			break
-		}
-	}
+	v := verdict{generation: n.generation, rejection: c.refusal(n)}
 	if v.rejection == nil {
 		v.resources = leastAllocated(c, n) + balancedAllocation(c, n)
 		v.taints = intolerablePreferences(c, n)
@@ -196,7 +191,7 @@ func at(list []int64, k int) int64 {
 // signature renders all that a plugin looks at, so that equal text means equal
 // answers. Labels count only where somebody selects by them, or each pod of a
 // StatefulSet would be a class of its own.
-func (s *Snapshot) signature(p *pod) string {
+func (s *Snapshot) signature(p *Pod) string {
 	seen := v1.Pod{Spec: v1.PodSpec{
 		NodeSelector:              p.Spec.NodeSelector,
 		Affinity:                  p.Spec.Affinity,

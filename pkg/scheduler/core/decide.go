@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	v1 "k8s.io/api/core/v1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 )
 
 // Weights of upstream's default profile. Plugins that are not here weigh 1.
@@ -65,27 +65,33 @@ type scratch struct {
 	total, scores []int64
 }
 
-// Decide finds the best node for a pod. The error is of a pod that cannot be
-// understood; it will not be different on another try.
-func (s *Snapshot) Decide(v *v1.Pod) (Decision, error) {
-	p, err := newPod(v)
-	if err != nil {
-		return Decision{}, err
-	}
+// Decide finds the best node for a pod.
+func (s *Snapshot) Decide(p *Pod) Decision {
 	c := s.class(p)
 	s.filter(c, p)
 	d := Decision{Nodes: len(s.order), Feasible: len(s.scratch.feasible)}
 	if d.Feasible == 0 {
 		s.explain(c, p, &d)
-		return d, nil
+		return d
 	}
 	s.score(c)
 	d.Node = s.order[s.best()].Name
-	return d, nil
+	return d
+}
+
+// Suits tells whether the named node by itself could take the pod: what it says when it
+// changes. Other nodes and their pods are not asked.
+func (s *Snapshot) Suits(p *Pod, name string) bool {
+	n := s.nodes[name]
+	if n == nil || n.Node == nil {
+		return false
+	}
+	c := class{Pod: p, required: nodeaffinity.GetRequiredNodeAffinity(p.Pod), pinned: pinnedNodes(p.Pod)}
+	return c.refusal(n) == nil
 }
 
 // filter puts the positions of the nodes that can take the pod into the scratch.
-func (s *Snapshot) filter(c *class, p *pod) {
+func (s *Snapshot) filter(c *class, p *Pod) {
 	s.scratch.feasible = s.scratch.feasible[:0]
 	c.prepareSpreads()
 	for i := range s.order {
@@ -97,7 +103,7 @@ func (s *Snapshot) filter(c *class, p *pod) {
 
 // judge tells why the node at position i cannot take the pod, nil if it can: neither as it is
 // nor, where more important pods are to come, with those.
-func (s *Snapshot) judge(c *class, p *pod, i int) *rejection {
+func (s *Snapshot) judge(c *class, p *Pod, i int) *rejection {
 	v := &c.verdicts[i]
 	if r := s.rejects(c, i, v, nil); r != nil || len(s.nominated) == 0 {
 		return r
@@ -117,7 +123,7 @@ func (s *Snapshot) rejects(c *class, i int, v *verdict, what *assumption) *rejec
 }
 
 // explain fills in why no node could take the pod.
-func (s *Snapshot) explain(c *class, p *pod, d *Decision) {
+func (s *Snapshot) explain(c *class, p *Pod, d *Decision) {
 	d.Reasons = map[string]int{}
 	plugins := map[string]bool{}
 	for i := range s.order {

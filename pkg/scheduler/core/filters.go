@@ -33,3 +33,13 @@ var localFilters = []localFilter{
 	nodePorts,
 	nodeResourcesFit,
 }
+
+// refusal returns the answer of the first local filter that refuses, or nil.
+func (c *class) refusal(n *node) *rejection {
+	for _, filter := range localFilters {
+		if r := filter(c, n); r != nil {
+			return r
+		}
+	}
+	return nil
+}

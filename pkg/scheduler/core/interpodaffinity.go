@@ -43,7 +43,7 @@ func (s *Snapshot) countTerms(c *class, n *node, v *verdict) {
 	}
 }
 
-func (s *Snapshot) countOwnTerms(c *class, other *pod, v *verdict) {
+func (s *Snapshot) countOwnTerms(c *class, other *Pod, v *verdict) {
 	namespace := s.namespaces[other.Namespace]
 	if matchesAll(c.affinity, other.Pod, namespace) {
 		for i := range c.affinity {
@@ -62,20 +62,20 @@ func (s *Snapshot) countOwnTerms(c *class, other *pod, v *verdict) {
 	}
 }
 
-func (s *Snapshot) countOthersTerms(c *class, other *pod, v *verdict) {
+func (s *Snapshot) countOthersTerms(c *class, other *Pod, v *verdict) {
 	namespace := s.namespaces[c.Namespace]
 	for i := range other.antiAffinity {
-		if t := &other.antiAffinity[i]; t.matches(c.Pod, namespace) {
+		if t := &other.antiAffinity[i]; t.matches(c.Pod.Pod, namespace) {
 			v.count(s.counter(c, topic{refusedBy, 0, t.topologyKey}), 1)
 		}
 	}
 	for i := range other.affinity {
-		if t := &other.affinity[i]; t.matches(c.Pod, namespace) {
+		if t := &other.affinity[i]; t.matches(c.Pod.Pod, namespace) {
 			v.count(s.counter(c, topic{drawnTo, 0, t.topologyKey}), requiredByOthers)
 		}
 	}
 	for i := range other.preferred {
-		if t := &other.preferred[i]; t.matches(c.Pod, namespace) {
+		if t := &other.preferred[i]; t.matches(c.Pod.Pod, namespace) {
 			v.count(s.counter(c, topic{drawnTo, 0, t.topologyKey}), t.weight)
 		}
 	}
@@ -117,7 +117,7 @@ func (s *Snapshot) satisfiesAffinity(c *class, i int, what *assumption) bool {
 		near = near && c.there(t, i, what) > 0
 		anywhere = anywhere && c.counters[t].total+what.diff(t) == 0
 	}
-	return near || anywhere && matchesAll(c.affinity, c.Pod, s.namespaces[c.Namespace])
+	return near || anywhere && matchesAll(c.affinity, c.Pod.Pod, s.namespaces[c.Namespace])
 }
 
 // scoreTerms fills scores, by position in feasible, with the plugin's score.

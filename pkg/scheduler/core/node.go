@@ -21,8 +21,8 @@ type node struct {
 	maxPods     int64
 	images      map[string]int64 // every name of every image present -> bytes
 
-	pods      map[types.UID]*pod
-	withTerms map[types.UID]*pod // those of pods that have affinity terms of their own
+	pods      map[types.UID]*Pod
+	withTerms map[types.UID]*Pod // those of pods that have affinity terms of their own
 	requested amounts            // sum over pods
 	scored    amounts            // the same, with the assumed figures
 	ports     map[port]int       // host ports in use -> number of users
@@ -30,8 +30,8 @@ type node struct {
 
 func newNode() *node {
 	return &node{
-		pods:      map[types.UID]*pod{},
-		withTerms: map[types.UID]*pod{},
+		pods:      map[types.UID]*Pod{},
+		withTerms: map[types.UID]*Pod{},
 		ports:     map[port]int{},
 	}
 }
@@ -48,12 +48,20 @@ func (n *node) set(v *v1.Node) {
 	}
 }
 
-func (n *node) add(p *pod) {
+func (n *node) add(p *Pod) {
 	n.pods[p.UID] = p
 	if p.hasTerms() {
 		n.withTerms[p.UID] = p
 	}
 	n.account(p, 1)
+}
+
+// replace puts p in the place of an earlier state of itself that counts alike.
+func (n *node) replace(p *Pod) {
+	n.pods[p.UID] = p
+	if p.hasTerms() {
+		n.withTerms[p.UID] = p
+	}
 }
 
 func (n *node) remove(uid types.UID) {
@@ -66,7 +74,7 @@ func (n *node) remove(uid types.UID) {
 	n.account(p, -1)
 }
 
-func (n *node) account(p *pod, sign int64) {
+func (n *node) account(p *Pod, sign int64) {
 	n.requested.add(p.requested, sign)
 	n.scored.add(p.scored, sign)
 	for _, port := range p.ports {

@@ -2,7 +2,7 @@ package core
 
 // judgeNominated judges the node at position i as if the pods that preempted others for
 // its sake, and are no less important than p, were on it already.
-func (s *Snapshot) judgeNominated(c *class, p *pod, i int) *rejection {
+func (s *Snapshot) judgeNominated(c *class, p *Pod, i int) *rejection {
 	n := s.order[i]
 	var with *node
 	for uid, other := range s.nominated[n.Name] {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"maps"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -20,9 +21,9 @@ var scoredDefaults = v1.ResourceList{
 	v1.ResourceMemory: *resource.NewQuantity(scoredMemory, resource.BinarySI),
 }
 
-// pod is a v1.Pod with everything parsed that plugins ask for again and again. It is
+// Pod is a v1.Pod with everything parsed that plugins ask for again and again. It is
 // immutable.
-type pod struct {
+type Pod struct {
 	*v1.Pod
 	priority  int32
 	owner     types.UID // of the controller, "" when there is none
@@ -44,10 +45,10 @@ type term struct {
 	weight            int64
 }
 
-// newPod parses v. The error names the field that does not parse; a server that
+// Parse reads v, which must not change afterwards. The error names the field that does not parse; a server that
 // validates lets none of these through.
-func newPod(v *v1.Pod) (*pod, error) {
-	p := &pod{Pod: v, priority: corev1.PodPriority(v), ports: hostPorts(v)}
+func Parse(v *v1.Pod) (*Pod, error) {
+	p := &Pod{Pod: v, priority: corev1.PodPriority(v), ports: hostPorts(v)}
 	p.requested, p.scored = podRequests(v)
 	if ref := metav1.GetControllerOf(v); ref != nil {
 		p.owner = ref.UID
@@ -75,12 +76,25 @@ func newPod(v *v1.Pod) (*pod, error) {
 	return p, nil
 }
 
+// Priority returns how important the pod is; higher goes first.
+func (p *Pod) Priority() int32 { return p.priority }
+
+// countsLike tells whether a later state of the same pod takes and means the same to others: most
+// updates of a running pod are of its status. Only requests, labels, the owner and the beginning of
+// its end can change.
+func (p *Pod) countsLike(later *Pod) bool {
+	return (p.DeletionTimestamp == nil) == (later.DeletionTimestamp == nil) &&
+		p.owner == later.owner &&
+		p.requested.equal(later.requested) && p.scored.equal(later.scored) &&
+		maps.Equal(p.Labels, later.Labels)
+}
+
 // hasTerms tells whether other pods must be compared with this one's affinity.
-func (p *pod) hasTerms() bool {
+func (p *Pod) hasTerms() bool {
 	return len(p.affinity)+len(p.antiAffinity)+len(p.preferred) > 0
 }
 
-func (p *pod) prefer(weighted []v1.WeightedPodAffinityTerm, sign int64) error {
+func (p *Pod) prefer(weighted []v1.WeightedPodAffinityTerm, sign int64) error {
 	for i := range weighted {
 		t, err := parseTerm(p.Namespace, &weighted[i].PodAffinityTerm)
 		if err != nil {

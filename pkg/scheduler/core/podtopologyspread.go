@@ -48,7 +48,7 @@ func defaultSpreads(owner types.UID) []spread {
 func (s *Snapshot) newSpreads(c *class) []spread {
 	var list []spread
 	for i := range c.Spec.TopologySpreadConstraints {
-		list = append(list, newSpread(c.Pod, &c.Spec.TopologySpreadConstraints[i]))
+		list = append(list, newSpread(c.Pod.Pod, &c.Spec.TopologySpreadConstraints[i]))
 	}
 	if list == nil && c.owner != "" {
 		list = defaultSpreads(c.owner)
@@ -122,7 +122,7 @@ func (c *class) spreadsOver(sp *spread, n *node) bool {
 	return !sp.honorTaints || taintToleration(c, n) == nil
 }
 
-func (sp *spread) counts(c *class, p *pod) bool {
+func (sp *spread) counts(c *class, p *Pod) bool {
 	if p.DeletionTimestamp != nil {
 		return false
 	}

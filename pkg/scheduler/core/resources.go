@@ -60,6 +60,10 @@ func (a *amounts) add(b amounts, sign int64) {
 	}
 }
 
+func (a amounts) equal(b amounts) bool {
+	return a.milliCPU == b.milliCPU && a.memory == b.memory && a.ephemeral == b.ephemeral && maps.Equal(a.scalar, b.scalar)
+}
+
 func (a amounts) clone() amounts {
 	a.scalar = maps.Clone(a.scalar)
 	return a

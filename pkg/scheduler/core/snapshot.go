@@ -16,7 +16,7 @@ type Snapshot struct {
 	nodes      map[string]*node
 	placed     map[types.UID]string // pod -> the node it is on
 	namespaces map[string]labels.Set
-	nominated  map[string]map[types.UID]*pod // node -> pods that preempted others to run there
+	nominated  map[string]map[types.UID]*Pod // node -> pods that preempted others to run there
 
 	generation uint64 // the newest one given to a node
 	termed     int    // pods with affinity terms; while 0, labels of pods concern nobody
@@ -36,7 +36,7 @@ func NewSnapshot() *Snapshot {
 		nodes:      map[string]*node{},
 		placed:     map[types.UID]string{},
 		namespaces: map[string]labels.Set{},
-		nominated:  map[string]map[types.UID]*pod{},
+		nominated:  map[string]map[types.UID]*Pod{},
 		imageNodes: map[string]int64{},
 	}
 }
@@ -72,14 +72,22 @@ func (s *Snapshot) RemoveNode(name string) {
 	s.dropIfEmpty(name, n)
 }
 
-// SetPod adds or replaces a pod that has a node in spec.nodeName. The error is of a
-// pod that no server would have let in; it then counts as absent.
-func (s *Snapshot) SetPod(v *v1.Pod) error {
-	s.RemovePod(v.UID)
-	p, err := newPod(v)
+// SetPod adds or replaces a pod that has a node in spec.nodeName. It tells whether anything
+// changed that could matter to a decision. The error is of a pod that no server would have
+// let in; it then counts as absent.
+func (s *Snapshot) SetPod(v *v1.Pod) (bool, error) {
+	p, err := Parse(v)
 	if err != nil {
-		return err
+		s.RemovePod(v.UID)
+		return true, err
 	}
+	if s.placed[v.UID] == v.Spec.NodeName {
+		if n := s.nodes[v.Spec.NodeName]; n.pods[v.UID].countsLike(p) {
+			n.replace(p)
+			return false, nil
+		}
+	}
+	s.RemovePod(v.UID)
 	s.ClearNominated(v.UID)
 	n := s.node(v.Spec.NodeName)
 	n.add(p)
@@ -88,7 +96,7 @@ func (s *Snapshot) SetPod(v *v1.Pod) error {
 		s.termed++
 	}
 	s.touch(n)
-	return nil
+	return true, nil
 }
 
 // RemovePod removes a pod, if it is there.
@@ -113,13 +121,15 @@ func (s *Snapshot) NodeOf(uid types.UID) string { return s.placed[uid] }
 // Nodes returns the number of nodes that have an object.
 func (s *Snapshot) Nodes() int { return len(s.ordered()) }
 
-// SetNamespace records a namespace's labels, which affinity terms can select by.
-func (s *Snapshot) SetNamespace(name string, set labels.Set) {
+// SetNamespace records a namespace's labels, which affinity terms can select by. It tells
+// whether they changed.
+func (s *Snapshot) SetNamespace(name string, set labels.Set) bool {
 	if old, ok := s.namespaces[name]; ok && labels.Equals(old, set) {
-		return
+		return false
 	}
 	s.namespaces[name] = set
 	s.forgetOrder()
+	return true
 }
 
 // RemoveNamespace forgets a namespace. Its pods are gone by then.
@@ -128,13 +138,13 @@ func (s *Snapshot) RemoveNamespace(name string) { delete(s.namespaces, name) }
 // SetNominated records that v waits for room on the named node, having preempted
 // what was there: pods of lower priority must not take that room.
 func (s *Snapshot) SetNominated(v *v1.Pod, nodeName string) error {
-	p, err := newPod(v)
+	p, err := Parse(v)
 	if err != nil {
 		return err
 	}
 	s.ClearNominated(v.UID)
 	if s.nominated[nodeName] == nil {
-		s.nominated[nodeName] = map[types.UID]*pod{}
+		s.nominated[nodeName] = map[types.UID]*Pod{}
 	}
 	s.nominated[nodeName][v.UID] = p
 	return nil

@@ -104,7 +104,7 @@ func (p *player) run(line string) {
 	case "pod":
 		pod := p.pod(words[1], line)
 		pod.Spec.NodeName = words[3]
-		p.must(p.snapshot.SetPod(pod))
+		p.place(pod)
 	case "gone":
 		p.snapshot.RemovePod(types.UID(words[1]))
 	case "nominate":
@@ -117,8 +117,9 @@ func (p *player) run(line string) {
 }
 
 func (p *player) decide(pod *v1.Pod, place bool) {
-	d, err := p.snapshot.Decide(pod)
+	parsed, err := Parse(pod)
 	p.must(err)
+	d := p.snapshot.Decide(parsed)
 	if d.Node == "" {
 		fmt.Fprintf(&p.out, "%s: %s %v\n", pod.Name, d, d.Plugins)
 		return
@@ -127,8 +128,13 @@ func (p *player) decide(pod *v1.Pod, place bool) {
 	if place {
 		pod = pod.DeepCopy()
 		pod.Spec.NodeName = d.Node
-		p.must(p.snapshot.SetPod(pod))
+		p.place(pod)
 	}
+}
+
+func (p *player) place(pod *v1.Pod) {
+	_, err := p.snapshot.SetPod(pod)
+	p.must(err)
 }
 
 func (p *player) node(name string, words []string) *v1.Node {

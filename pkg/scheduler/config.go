@@ -1,0 +1,154 @@
+package scheduler
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// Config is what can be set. NewConfig has upstream's defaults.
+type Config struct {
+	// SchedulerName is the spec.schedulerName of the pods that are ours.
+	SchedulerName string
+	// A pod that could not be placed is not tried again before PodInitialBackoff has passed,
+	// twice as long after each further attempt, and at most PodMaxBackoff.
+	PodInitialBackoff, PodMaxBackoff time.Duration
+
+	// Kubeconfig is the file of the API server's address and our credentials; "" leaves the choice
+	// to the command line.
+	Kubeconfig string
+	Election   Election
+}
+
+// Election is how the schedulers of a cluster agree on one that works.
+type Election struct {
+	LeaderElect bool
+	// A lease that was not renewed for LeaseDuration is free. Its holder gives up when it cannot
+	// renew for RenewDeadline. Every RetryPeriod both try.
+	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	ResourceName, ResourceNamespace           string // of the Lease
+}
+
+// NewConfig returns the defaults.
+func NewConfig() Config {
+	return Config{
+		SchedulerName:     "default-scheduler",
+		PodInitialBackoff: time.Second,
+		PodMaxBackoff:     10 * time.Second,
+		Election: Election{
+			LeaderElect:       true,
+			LeaseDuration:     15 * time.Second,
+			RenewDeadline:     10 * time.Second,
+			RetryPeriod:       2 * time.Second,
+			ResourceName:      "kube-scheduler",
+			ResourceNamespace: "kube-system",
+		},
+	}
+}
+
+// Validate says what cannot work.
+func (c *Config) Validate() error {
+	e := c.Election
+	switch {
+	case c.SchedulerName == "":
+		return fmt.Errorf("profiles[0].schedulerName must not be empty")
+	case c.PodInitialBackoff <= 0:
+		return fmt.Errorf("podInitialBackoffSeconds must be greater than 0")
+	case c.PodMaxBackoff < c.PodInitialBackoff:
+		return fmt.Errorf("podMaxBackoffSeconds must be at least podInitialBackoffSeconds")
+	case !e.LeaderElect:
+		return nil
+	case e.LeaseDuration <= e.RenewDeadline:
+		return fmt.Errorf("--leader-elect-lease-duration (%v) must be greater than --leader-elect-renew-deadline (%v)", e.LeaseDuration, e.RenewDeadline)
+	case e.RenewDeadline <= e.RetryPeriod*6/5:
+		return fmt.Errorf("--leader-elect-renew-deadline (%v) must be greater than 1.2 times --leader-elect-retry-period (%v)", e.RenewDeadline, e.RetryPeriod)
+	}
+	return nil
+}
+
+// file is the part of KubeSchedulerConfiguration that has a meaning here
+// (https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/).
+type file struct {
+	metav1.TypeMeta `json:",inline"`
+
+	ClientConnection struct {
+		Kubeconfig string `json:"kubeconfig"`
+	} `json:"clientConnection"`
+	LeaderElection struct {
+		LeaderElect       *bool           `json:"leaderElect"`
+		LeaseDuration     metav1.Duration `json:"leaseDuration"`
+		RenewDeadline     metav1.Duration `json:"renewDeadline"`
+		RetryPeriod       metav1.Duration `json:"retryPeriod"`
+		ResourceLock      string          `json:"resourceLock"`
+		ResourceName      string          `json:"resourceName"`
+		ResourceNamespace string          `json:"resourceNamespace"`
+	} `json:"leaderElection"`
+	Profiles []struct {
+		SchedulerName *string `json:"schedulerName"`
+	} `json:"profiles"`
+	PodInitialBackoffSeconds *int64 `json:"podInitialBackoffSeconds"`
+	PodMaxBackoffSeconds     *int64 `json:"podMaxBackoffSeconds"`
+}
+
+// Load overlays a KubeSchedulerConfiguration file. A field that is not supported is an error that
+// names it.
+func (c *Config) Load(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var f file
+	if err := yaml.UnmarshalStrict(text, &f); err != nil {
+		return fmt.Errorf("%s: %w; of KubeSchedulerConfiguration this scheduler reads clientConnection.kubeconfig, leaderElection, "+
+			"profiles[0].schedulerName, podInitialBackoffSeconds and podMaxBackoffSeconds: remove the rest", path, err)
+	}
+	if f.APIVersion != "kubescheduler.config.k8s.io/v1" || f.Kind != "KubeSchedulerConfiguration" {
+		return fmt.Errorf("%s: it is %q of %q; write kind: KubeSchedulerConfiguration and apiVersion: kubescheduler.config.k8s.io/v1", path, f.Kind, f.APIVersion)
+	}
+	if err := c.overlay(&f); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func (c *Config) overlay(f *file) error {
+	if len(f.Profiles) > 1 {
+		return fmt.Errorf("profiles has %d entries; one is supported: run another scheduler for each further name", len(f.Profiles))
+	}
+	for _, p := range f.Profiles {
+		set(&c.SchedulerName, p.SchedulerName)
+	}
+	if lock := f.LeaderElection.ResourceLock; lock != "" && lock != "leases" {
+		return fmt.Errorf("leaderElection.resourceLock is %q; only leases is supported", lock)
+	}
+	set(&c.Election.LeaderElect, f.LeaderElection.LeaderElect)
+	setIf(&c.Kubeconfig, f.ClientConnection.Kubeconfig)
+	setIf(&c.Election.LeaseDuration, f.LeaderElection.LeaseDuration.Duration)
+	setIf(&c.Election.RenewDeadline, f.LeaderElection.RenewDeadline.Duration)
+	setIf(&c.Election.RetryPeriod, f.LeaderElection.RetryPeriod.Duration)
+	setIf(&c.Election.ResourceName, f.LeaderElection.ResourceName)
+	setIf(&c.Election.ResourceNamespace, f.LeaderElection.ResourceNamespace)
+	if s := f.PodInitialBackoffSeconds; s != nil {
+		c.PodInitialBackoff = time.Duration(*s) * time.Second
+	}
+	if s := f.PodMaxBackoffSeconds; s != nil {
+		c.PodMaxBackoff = time.Duration(*s) * time.Second
+	}
+	return nil
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func setIf[T comparable](to *T, from T) {
+	var zero T
+	if from != zero {
+		*to = from
+	}
+}
