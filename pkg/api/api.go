@@ -106,6 +106,12 @@ type Resource struct {
 	// It may prepare opts and obj as upstream's CheckGracefulDelete does.
 	Grace func(obj Object, opts *metav1.DeleteOptions) int64
 
+	// BeginDelete is called when a delete marks obj. It may change the status and
+	// reports whether obj stays for a reason of its own, beside the finalizers of
+	// its metadata (Namespace). A later write with which that reason is gone
+	// removes the object. nil means there is none.
+	BeginDelete func(obj Object) (stays bool)
+
 	// DefaultOrphan says that dependents are orphaned when the client names no
 	// propagation policy (upstream: ReplicationController and old APIs only).
 	DefaultOrphan bool

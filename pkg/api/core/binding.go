@@ -6,7 +6,10 @@ import (
 	"slowmo/pkg/api"
 )
 
-// Binding is the resource bindings.
+// Binding is the resource bindings: a create is a create of pods/binding on the
+// pod that it names. Nothing is stored.
+//
+// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/binding-v1/
 var Binding = &api.Resource{
 	Version:    "v1",
 	Kind:       "Binding",

@@ -2,31 +2,156 @@ package core
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"slowmo/pkg/api"
 )
 
 // Node is the resource nodes.
+//
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/
 var Node = &api.Resource{
 	Version:     "v1",
 	Kind:        "Node",
 	Plural:      "nodes",
 	Singular:    "node",
 	ShortNames:  []string{"no"},
-	StoragePath: "minions",
+	StoragePath: "minions", // the name that nodes had in 2014
 	New:         func() api.Object { return &corev1.Node{} },
 	NewList:     func() runtime.Object { return &corev1.NodeList{} },
+
+	Default:             defaultNode,
+	PrepareUpdate:       prepareNodeUpdate,
+	Validate:            validateNode,
+	ValidateUpdate:      validateNodeUpdate,
+	UnconditionalUpdate: true,
+
+	Columns: nodeColumns,
+	Row:     nodeRow,
+
+	Fields: func(obj api.Object) fields.Set {
+		return fields.Set{"spec.unschedulable": fmt.Sprint(obj.(*corev1.Node).Spec.Unschedulable)}
+	},
+	FieldNames: []string{"spec.unschedulable"},
+
 	Subresources: []api.Subresource{
-		api.Status(putNodeStatus),
 		api.Connect("proxy", api.CoreKind("NodeProxyOptions"), api.ProxyVerbs...),
+		api.Status(putNodeStatus),
 	},
 }
 
+var nodeInfoDoc = corev1.NodeSystemInfo{}.SwaggerDoc()
+
+var nodeColumns = []metav1.TableColumnDefinition{
+	api.NameColumn,
+	api.Column("Status", "string", "The status of the node"),
+	api.Column("Roles", "string", "The roles of the node"),
+	api.AgeColumn,
+	api.Column("Version", "string", nodeInfoDoc["kubeletVersion"]),
+	api.WideColumn("Internal-IP", "string", corev1.NodeStatus{}.SwaggerDoc()["addresses"]),
+	api.WideColumn("External-IP", "string", corev1.NodeStatus{}.SwaggerDoc()["addresses"]),
+	api.WideColumn("OS-Image", "string", nodeInfoDoc["osImage"]),
+	api.WideColumn("Kernel-Version", "string", nodeInfoDoc["kernelVersion"]),
+	api.WideColumn("Container-Runtime", "string", nodeInfoDoc["containerRuntimeVersion"]),
+}
+
+func nodeRow(obj api.Object, now time.Time) []any {
+	node := obj.(*corev1.Node)
+	info := node.Status.NodeInfo
+	kernel := orUnknown(info.KernelVersion)
+	if info.Architecture != "" && info.KernelVersion != "" {
+		kernel += " (" + info.Architecture + ")"
+	}
+	return []any{
+		node.Name, nodeStatus(node), nodeRoles(node), api.Age(node.CreationTimestamp, now), info.KubeletVersion,
+		nodeAddress(node, corev1.NodeInternalIP), nodeAddress(node, corev1.NodeExternalIP),
+		orUnknown(info.OSImage), kernel, orUnknown(info.ContainerRuntimeVersion),
+	}
+}
+
+func nodeStatus(node *corev1.Node) string {
+	status := "Unknown"
+	for _, c := range node.Status.Conditions {
+		if c.Type != corev1.NodeReady {
+			continue
+		}
+		status = "NotReady"
+		if c.Status == corev1.ConditionTrue {
+			status = "Ready"
+		}
+	}
+	if node.Spec.Unschedulable {
+		status += ",SchedulingDisabled"
+	}
+	return status
+}
+
+func nodeRoles(node *corev1.Node) string {
+	roles := sets.New[string]()
+	for label, value := range node.Labels {
+		if role, ok := strings.CutPrefix(label, "node-role.kubernetes.io/"); ok && role != "" {
+			roles.Insert(role)
+		}
+		if label == "kubernetes.io/role" && value != "" {
+			roles.Insert(value)
+		}
+	}
+	return api.OrNone(strings.Join(slices.Sorted(maps.Keys(roles)), ","))
+}
+
+func nodeAddress(node *corev1.Node, kind corev1.NodeAddressType) string {
+	for _, a := range node.Status.Addresses {
+		if a.Type == kind {
+			return a.Address
+		}
+	}
+	return api.None
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "<unknown>"
+	}
+	return s
+}
+
+func defaultNode(obj api.Object) {
+	node := obj.(*corev1.Node)
+	if node.Status.Allocatable == nil && node.Status.Capacity != nil {
+		node.Status.Allocatable = node.Status.Capacity.DeepCopy()
+	}
+	for _, list := range []corev1.ResourceList{node.Status.Capacity, node.Status.Allocatable} {
+		for name, quantity := range list {
+			quantity.RoundUp(-3)
+			list[name] = quantity
+		}
+	}
+	// podCIDR is the first of podCIDRs.
+	switch cidrs := node.Spec.PodCIDRs; {
+	case node.Spec.PodCIDR == "" && len(cidrs) > 0:
+		node.Spec.PodCIDR = cidrs[0]
+	case node.Spec.PodCIDR != "" && (len(cidrs) == 0 || cidrs[0] != node.Spec.PodCIDR):
+		node.Spec.PodCIDRs = []string{node.Spec.PodCIDR}
+	}
+}
+
+// prepareNodeUpdate keeps the status. A create takes it: that is how a kubelet registers.
+func prepareNodeUpdate(_ context.Context, obj, old api.Object) {
+	obj.(*corev1.Node).Status = old.(*corev1.Node).Status
+}
+
 func putNodeStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*corev1.Node), body.(*corev1.Node)
-	to.ObjectMeta, to.Status = from.ObjectMeta, from.Status
+	node, from := parent.(*corev1.Node), body.(*corev1.Node)
+	node.ObjectMeta, node.Status = from.ObjectMeta, from.Status
 	return nil
 }

@@ -1,14 +1,20 @@
 package core
 
 import (
+	"context"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"slowmo/pkg/api"
 )
 
-// ServiceAccount is the resource serviceaccounts.
+// ServiceAccount is the resource serviceaccounts: who a process in a pod is.
+//
+// https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/service-account-v1/
 var ServiceAccount = &api.Resource{
 	Version:    "v1",
 	Kind:       "ServiceAccount",
@@ -18,7 +24,37 @@ var ServiceAccount = &api.Resource{
 	Namespaced: true,
 	New:        func() api.Object { return &corev1.ServiceAccount{} },
 	NewList:    func() runtime.Object { return &corev1.ServiceAccountList{} },
-	Subresources: []api.Subresource{
-		api.Connect("token", schema.GroupVersionKind{Group: "authentication.k8s.io", Version: "v1", Kind: "TokenRequest"}, "create"),
+
+	PrepareCreate: func(_ context.Context, obj api.Object) { keepSecretNames(obj) },
+	PrepareUpdate: func(_ context.Context, obj, _ api.Object) { keepSecretNames(obj) },
+	Warnings:      serviceAccountWarnings,
+
+	Columns: []metav1.TableColumnDefinition{api.NameColumn, api.AgeColumn},
+	Row: func(obj api.Object, now time.Time) []any {
+		return []any{obj.GetName(), api.Age(obj.GetCreationTimestamp(), now)}
 	},
+
+	Subresources: []api.Subresource{
+		api.Connect("token", authenticationv1.SchemeGroupVersion.WithKind("TokenRequest"), "create"),
+	},
+}
+
+// keepSecretNames drops all of a reference to a secret but its name.
+func keepSecretNames(obj api.Object) {
+	sa := obj.(*corev1.ServiceAccount)
+	for i, ref := range sa.Secrets {
+		sa.Secrets[i] = corev1.ObjectReference{Name: ref.Name}
+	}
+}
+
+const mountableSecretsAnnotation = "kubernetes.io/enforce-mountable-secrets"
+
+func serviceAccountWarnings(_ context.Context, obj, old api.Object) []string {
+	if old != nil && old.GetAnnotations()[mountableSecretsAnnotation] != "" {
+		return nil
+	}
+	if obj.GetAnnotations()[mountableSecretsAnnotation] == "" {
+		return nil
+	}
+	return []string{"metadata.annotations[" + mountableSecretsAnnotation + "]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"}
 }

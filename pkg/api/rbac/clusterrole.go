@@ -2,18 +2,46 @@ package rbac
 
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
+	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
 )
 
 // ClusterRole is the resource clusterroles.
+//
+// https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/cluster-role-v1/
 var ClusterRole = &api.Resource{
-	Group:    "rbac.authorization.k8s.io",
+	Group:    rbacv1.GroupName,
 	Version:  "v1",
 	Kind:     "ClusterRole",
 	Plural:   "clusterroles",
 	Singular: "clusterrole",
 	New:      func() api.Object { return &rbacv1.ClusterRole{} },
 	NewList:  func() runtime.Object { return &rbacv1.ClusterRoleList{} },
+
+	ValidateName:        pathvalidation.ValidatePathSegmentName,
+	Validate:            validateClusterRole,
+	ValidateUpdate:      func(obj, _ api.Object) field.ErrorList { return validateClusterRole(obj) },
+	CreateOnUpdate:      true,
+	UnconditionalUpdate: true,
+}
+
+func validateClusterRole(obj api.Object) field.ErrorList {
+	role := obj.(*rbacv1.ClusterRole)
+	errs := validateRules(role.Rules, false)
+	if role.AggregationRule == nil {
+		return errs
+	}
+	path := field.NewPath("aggregationRule", "clusterRoleSelectors")
+	if len(role.AggregationRule.ClusterRoleSelectors) == 0 {
+		errs = append(errs, field.Required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
+	}
+	for i := range role.AggregationRule.ClusterRoleSelectors {
+		errs = append(errs, metav1validation.ValidateLabelSelector(&role.AggregationRule.ClusterRoleSelectors[i],
+			metav1validation.LabelSelectorValidationOptions{}, path.Index(i))...)
+	}
+	return errs
 }

@@ -1,15 +1,21 @@
 package rbac
 
 import (
+	"time"
+
 	rbacv1 "k8s.io/api/rbac/v1"
+	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
 )
 
 // RoleBinding is the resource rolebindings.
+//
+// https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/role-binding-v1/
 var RoleBinding = &api.Resource{
-	Group:      "rbac.authorization.k8s.io",
+	Group:      rbacv1.GroupName,
 	Version:    "v1",
 	Kind:       "RoleBinding",
 	Plural:     "rolebindings",
@@ -17,4 +23,27 @@ var RoleBinding = &api.Resource{
 	Namespaced: true,
 	New:        func() api.Object { return &rbacv1.RoleBinding{} },
 	NewList:    func() runtime.Object { return &rbacv1.RoleBindingList{} },
+
+	Default: func(obj api.Object) {
+		binding := obj.(*rbacv1.RoleBinding)
+		defaultBinding(&binding.RoleRef, binding.Subjects)
+	},
+	ValidateName: pathvalidation.ValidatePathSegmentName,
+	Validate:     validateRoleBinding,
+	ValidateUpdate: func(obj, old api.Object) field.ErrorList {
+		return validateRefUpdate(validateRoleBinding(obj), obj.(*rbacv1.RoleBinding).RoleRef, old.(*rbacv1.RoleBinding).RoleRef)
+	},
+	CreateOnUpdate:      true,
+	UnconditionalUpdate: true,
+
+	Columns: bindingColumns("roleBinding", rbacv1.RoleBinding{}.SwaggerDoc()["roleRef"]),
+	Row: func(obj api.Object, now time.Time) []any {
+		binding := obj.(*rbacv1.RoleBinding)
+		return bindingRow(binding, binding.RoleRef, binding.Subjects, now)
+	},
+}
+
+func validateRoleBinding(obj api.Object) field.ErrorList {
+	binding := obj.(*rbacv1.RoleBinding)
+	return validateBinding(binding.RoleRef, binding.Subjects, "Role", "ClusterRole")
 }

@@ -1,0 +1,57 @@
+package podspec
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// ValidateDNS1123Label checks the name of something within a pod.
+func ValidateDNS1123Label(value string, path *field.Path) field.ErrorList {
+	return invalid(value, path, validation.IsDNS1123Label)
+}
+
+// ValidateDNS1123Subdomain checks the name of an object that a pod refers to.
+func ValidateDNS1123Subdomain(value string, path *field.Path) field.ErrorList {
+	return invalid(value, path, validation.IsDNS1123Subdomain)
+}
+
+// ValidateQualifiedName checks a name that may have a domain before a slash.
+func ValidateQualifiedName(value string, path *field.Path) field.ErrorList {
+	return invalid(value, path, func(s string) []string { return validation.IsQualifiedName(s) })
+}
+
+// invalid turns what check says about a value into errors of a field.
+func invalid(value string, path *field.Path, check func(string) []string) (errs field.ErrorList) {
+	for _, msg := range check(value) {
+		errs = append(errs, field.Invalid(path, value, msg))
+	}
+	return errs
+}
+
+// notSupported checks that value is one of those allowed.
+func notSupported[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, value, allowed)}
+}
+
+// ValidateProtocol checks the protocol of a port.
+func ValidateProtocol(protocol corev1.Protocol, path *field.Path) field.ErrorList {
+	return notSupported(protocol, path, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)
+}
+
+// ValidateTaintEffect checks the effect of a taint or toleration, which a toleration may leave open.
+func ValidateTaintEffect(effect corev1.TaintEffect, mayBeEmpty bool, path *field.Path) field.ErrorList {
+	switch {
+	case effect == "" && mayBeEmpty:
+		return nil
+	case effect == "":
+		return field.ErrorList{field.Required(path, "")}
+	default:
+		return notSupported(effect, path, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
+	}
+}
