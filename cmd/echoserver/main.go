@@ -1,0 +1,51 @@
+// Command echoserver is the sample workload of the article this project makes
+// true: it answers every request with the request, in the words of
+// k8s.gcr.io/echoserver:1.4, and logs one access line for each to stdout.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const (
+	address = ":8080"
+	// grace is what requests in flight get after SIGTERM. It is short: a pod
+	// that ends promptly makes rolling updates quick.
+	grace = time.Second
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "echoserver:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	server := &http.Server{Addr: address, Handler: echo{log: os.Stdout}, ReadHeaderTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.ListenAndServe() }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil {
+		server.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
