@@ -112,6 +112,10 @@ type Resource struct {
 	// removes the object. nil means there is none.
 	BeginDelete func(obj Object) (stays bool)
 
+	// ReturnDeleted says that a delete answers with the object that is gone and not
+	// with a Status (upstream: Pod, Service, ServiceAccount, ...).
+	ReturnDeleted bool
+
 	// DefaultOrphan says that dependents are orphaned when the client names no
 	// propagation policy (upstream: ReplicationController and old APIs only).
 	DefaultOrphan bool

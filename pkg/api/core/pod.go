@@ -19,15 +19,16 @@ import (
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 var Pod = &api.Resource{
-	Version:    "v1",
-	Kind:       "Pod",
-	Plural:     "pods",
-	Singular:   "pod",
-	ShortNames: []string{"po"},
-	Categories: []string{"all"},
-	Namespaced: true,
-	New:        func() api.Object { return &corev1.Pod{} },
-	NewList:    func() runtime.Object { return &corev1.PodList{} },
+	Version:       "v1",
+	Kind:          "Pod",
+	Plural:        "pods",
+	Singular:      "pod",
+	ShortNames:    []string{"po"},
+	Categories:    []string{"all"},
+	Namespaced:    true,
+	ReturnDeleted: true,
+	New:           func() api.Object { return &corev1.Pod{} },
+	NewList:       func() runtime.Object { return &corev1.PodList{} },
 
 	Default:             defaultPod,
 	PrepareCreate:       preparePodCreate,
