@@ -7,6 +7,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/component"
 )
 
 // Config is what can be set. NewConfig has upstream's defaults.
@@ -20,16 +22,7 @@ type Config struct {
 	// Kubeconfig is the file of the API server's address and our credentials; "" leaves the choice
 	// to the command line.
 	Kubeconfig string
-	Election   Election
-}
-
-// Election is how the schedulers of a cluster agree on one that works.
-type Election struct {
-	LeaderElect bool
-	// A lease that was not renewed for LeaseDuration is free. Its holder gives up when it cannot
-	// renew for RenewDeadline. Every RetryPeriod both try.
-	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
-	ResourceName, ResourceNamespace           string // of the Lease
+	Election   *component.Election
 }
 
 // NewConfig returns the defaults.
@@ -38,20 +31,12 @@ func NewConfig() Config {
 		SchedulerName:     "default-scheduler",
 		PodInitialBackoff: time.Second,
 		PodMaxBackoff:     10 * time.Second,
-		Election: Election{
-			LeaderElect:       true,
-			LeaseDuration:     15 * time.Second,
-			RenewDeadline:     10 * time.Second,
-			RetryPeriod:       2 * time.Second,
-			ResourceName:      "kube-scheduler",
-			ResourceNamespace: "kube-system",
-		},
+		Election:          component.NewElection("kube-scheduler"),
 	}
 }
 
 // Validate says what cannot work.
 func (c *Config) Validate() error {
-	e := c.Election
 	switch {
 	case c.SchedulerName == "":
 		return fmt.Errorf("profiles[0].schedulerName must not be empty")
@@ -59,14 +44,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("podInitialBackoffSeconds must be greater than 0")
 	case c.PodMaxBackoff < c.PodInitialBackoff:
 		return fmt.Errorf("podMaxBackoffSeconds must be at least podInitialBackoffSeconds")
-	case !e.LeaderElect:
-		return nil
-	case e.LeaseDuration <= e.RenewDeadline:
-		return fmt.Errorf("--leader-elect-lease-duration (%v) must be greater than --leader-elect-renew-deadline (%v)", e.LeaseDuration, e.RenewDeadline)
-	case e.RenewDeadline <= e.RetryPeriod*6/5:
-		return fmt.Errorf("--leader-elect-renew-deadline (%v) must be greater than 1.2 times --leader-elect-retry-period (%v)", e.RenewDeadline, e.RetryPeriod)
 	}
-	return nil
+	return c.Election.Validate()
 }
 
 // file is the part of KubeSchedulerConfiguration that has a meaning here
@@ -121,16 +100,14 @@ func (c *Config) overlay(f *file) error {
 	for _, p := range f.Profiles {
 		set(&c.SchedulerName, p.SchedulerName)
 	}
-	if lock := f.LeaderElection.ResourceLock; lock != "" && lock != "leases" {
-		return fmt.Errorf("leaderElection.resourceLock is %q; only leases is supported", lock)
-	}
-	set(&c.Election.LeaderElect, f.LeaderElection.LeaderElect)
+	setIf(&c.Election.ResourceLock, f.LeaderElection.ResourceLock)
+	set(&c.Election.Enabled, f.LeaderElection.LeaderElect)
 	setIf(&c.Kubeconfig, f.ClientConnection.Kubeconfig)
 	setIf(&c.Election.LeaseDuration, f.LeaderElection.LeaseDuration.Duration)
 	setIf(&c.Election.RenewDeadline, f.LeaderElection.RenewDeadline.Duration)
 	setIf(&c.Election.RetryPeriod, f.LeaderElection.RetryPeriod.Duration)
-	setIf(&c.Election.ResourceName, f.LeaderElection.ResourceName)
-	setIf(&c.Election.ResourceNamespace, f.LeaderElection.ResourceNamespace)
+	setIf(&c.Election.Name, f.LeaderElection.ResourceName)
+	setIf(&c.Election.Namespace, f.LeaderElection.ResourceNamespace)
 	if s := f.PodInitialBackoffSeconds; s != nil {
 		c.PodInitialBackoff = time.Duration(*s) * time.Second
 	}

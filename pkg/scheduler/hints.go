@@ -10,10 +10,10 @@ import (
 type change uint
 
 const (
-	nodeAdded   change = 1 << iota // or changed in a way that matters
-	nodeGone                       // and its domains with it
-	podPlaced                      // a pod has a node now
-	podGone                        // or takes less, or has other labels
+	nodeAdded change = 1 << iota // or changed in a way that matters
+	nodeGone                     // and its domains with it
+	podPlaced                    // a pod has a node now
+	podGone                      // or takes less, or has other labels
 	namespaceChanged
 )
 

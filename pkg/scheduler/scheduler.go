@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -26,7 +27,8 @@ const (
 	resync = 5 * time.Minute
 )
 
-// Scheduler is one scheduler of a cluster. Make it with New and call Run once.
+// Scheduler is one scheduler of a cluster. Make it with New; call Follow
+// once, and Lead while it may write.
 type Scheduler struct {
 	config   Config
 	client   kubernetes.Interface
@@ -34,6 +36,8 @@ type Scheduler struct {
 	metrics  *metrics
 	pods     corelisters.PodLister
 
+	// known is closed when all that existed at the start has been seen.
+	known chan struct{}
 	// changed holds a token when the queue may have something to do.
 	changed chan struct{}
 
@@ -52,6 +56,7 @@ func New(config Config, client kubernetes.Interface, recorder events.EventRecord
 		client:       client,
 		recorder:     recorder,
 		metrics:      newMetrics(config.SchedulerName),
+		known:        make(chan struct{}),
 		changed:      make(chan struct{}, 1),
 		snapshot:     core.NewSnapshot(),
 		queue:        newQueue(config.PodInitialBackoff, config.PodMaxBackoff),
@@ -59,14 +64,14 @@ func New(config Config, client kubernetes.Interface, recorder events.EventRecord
 	}
 }
 
-// Run watches the cluster from the start, and decides once lead is closed, so that a standby is
-// warm when it takes over. It returns after everything it started has ended: nil when ctx ends.
-func (s *Scheduler) Run(ctx context.Context, lead <-chan struct{}) error {
+// Follow keeps the scheduler's picture of the cluster current until ctx ends. A standby does so
+// too, so that it is warm when it takes over.
+func (s *Scheduler) Follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	factory := informers.NewSharedInformerFactory(s.client, 0)
 	synced, err := s.watchAll(factory)
 	if err != nil {
+		cancel()
 		return fmt.Errorf("watching: %w", err)
 	}
 	factory.StartWithContext(ctx)
@@ -74,16 +79,33 @@ func (s *Scheduler) Run(ctx context.Context, lead <-chan struct{}) error {
 		cancel()
 		factory.Shutdown() // waits for the informers, which end with ctx
 	}()
-	if !cache.WaitFor(ctx, "cluster state", synced...) {
-		return nil
+	if cache.WaitFor(ctx, "cluster state", synced...) {
+		slog.Info("Cluster is known", "nodes", s.nodes())
+		close(s.known)
 	}
-	slog.Info("Cluster is known", "nodes", s.nodes())
+	<-ctx.Done()
+	return nil
+}
+
+// Lead decides until ctx ends, once Follow has seen all there is. It returns after its last write has been
+// answered or given up.
+func (s *Scheduler) Lead(ctx context.Context) error {
 	select {
-	case <-lead:
+	case <-s.known:
 		s.loop(ctx)
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+// Known is the readiness check: nil once Follow has seen all there is.
+func (s *Scheduler) Known(context.Context) error {
+	select {
+	case <-s.known:
+		return nil
+	default:
+		return errors.New("the cluster's nodes and pods are still being listed")
+	}
 }
 
 // loop decides until ctx ends, and then waits for what it has under way.
