@@ -4,9 +4,9 @@ import (
 	"context"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/apiserver/request"
@@ -20,7 +20,7 @@ type TokenReviews struct {
 
 // Create returns the review with its status filled in. A token that is not
 // good is an answer, no error.
-func (t *TokenReviews) Create(ctx context.Context, body api.Object) (api.Object, error) {
+func (t *TokenReviews) Create(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authenticationv1.TokenReview).DeepCopy()
 	if review.Spec.Token == "" {
 		return nil, apierrors.NewBadRequest("token is required for TokenReview in authentication")
@@ -42,7 +42,7 @@ func (t *TokenReviews) Create(ctx context.Context, body api.Object) (api.Object,
 }
 
 // SelfSubjectReview answers who the client itself is: kubectl auth whoami.
-func SelfSubjectReview(ctx context.Context, body api.Object) (api.Object, error) {
+func SelfSubjectReview(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authenticationv1.SelfSubjectReview).DeepCopy()
 	review.CreationTimestamp = metav1.Now()
 	review.Status = authenticationv1.SelfSubjectReviewStatus{UserInfo: userInfo(request.UserFrom(ctx))}

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -44,7 +45,7 @@ type TokenRequests struct {
 
 // Create returns the request with its status filled in. body is a
 // *authenticationv1.TokenRequest.
-func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body api.Object) (api.Object, error) {
+func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body api.Object) (runtime.Object, error) {
 	asked, ok := body.(*authenticationv1.TokenRequest)
 	if !ok {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("want a TokenRequest, got %T", body))

@@ -84,7 +84,7 @@ func (e *Escalation) may(ctx context.Context, user *request.User, verb string, r
 
 func (e *Escalation) confirm(user *request.User, resource schema.GroupResource, namespace, name string, rules []rbacv1.PolicyRule) error {
 	held, unresolved := e.Policy.RulesFor(user, namespace)
-	missing := uncovered(held, rules)
+	missing := Uncovered(held, rules)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -101,9 +101,9 @@ func (e *Escalation) confirm(user *request.User, resource schema.GroupResource, 
 	return apierrors.NewForbidden(resource, name, errors.New(text))
 }
 
-// uncovered returns what of wanted no held rule covers, each as a rule of one
+// Uncovered returns what of wanted no held rule covers, each as a rule of one
 // verb on one resource (or name, or path).
-func uncovered(held, wanted []rbacv1.PolicyRule) []rbacv1.PolicyRule {
+func Uncovered(held, wanted []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	var missing []rbacv1.PolicyRule
 	for _, rule := range wanted {
 		for _, single := range breakdown(rule) {

@@ -8,6 +8,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -16,7 +17,8 @@ import (
 )
 
 // Reviews answers the questions of authorization.k8s.io: may this user do that?
-// Each method takes the body of a create and returns it with its status filled in.
+// Each method answers a create, as rest.Action has it: it returns the body with
+// its status filled in.
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/
 type Reviews struct {
@@ -26,7 +28,7 @@ type Reviews struct {
 }
 
 // Subject answers POST subjectaccessreviews.
-func (v *Reviews) Subject(ctx context.Context, body api.Object) (api.Object, error) {
+func (v *Reviews) Subject(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authorizationv1.SubjectAccessReview).DeepCopy()
 	if err := invalid("SubjectAccessReview", review.Name, validateSpec(&review.Spec)); err != nil {
 		return nil, err
@@ -36,8 +38,9 @@ func (v *Reviews) Subject(ctx context.Context, body api.Object) (api.Object, err
 }
 
 // LocalSubject answers POST namespaces/NAMESPACE/localsubjectaccessreviews.
-func (v *Reviews) LocalSubject(ctx context.Context, body api.Object) (api.Object, error) {
+func (v *Reviews) LocalSubject(ctx context.Context, namespace, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authorizationv1.LocalSubjectAccessReview).DeepCopy()
+	review.Namespace = namespace
 	problems := validateSpec(&review.Spec)
 	attributes := field.NewPath("spec").Child("resourceAttributes", "namespace")
 	if r := review.Spec.ResourceAttributes; r != nil && r.Namespace != review.Namespace {
@@ -54,7 +57,7 @@ func (v *Reviews) LocalSubject(ctx context.Context, body api.Object) (api.Object
 }
 
 // Self answers POST selfsubjectaccessreviews.
-func (v *Reviews) Self(ctx context.Context, body api.Object) (api.Object, error) {
+func (v *Reviews) Self(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 	problems := validateAttributes(review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes)
 	if err := invalid("SelfSubjectAccessReview", review.Name, problems); err != nil {
@@ -65,7 +68,7 @@ func (v *Reviews) Self(ctx context.Context, body api.Object) (api.Object, error)
 }
 
 // SelfRules answers POST selfsubjectrulesreviews: kubectl auth can-i --list.
-func (v *Reviews) SelfRules(ctx context.Context, body api.Object) (api.Object, error) {
+func (v *Reviews) SelfRules(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authorizationv1.SelfSubjectRulesReview).DeepCopy()
 	if review.Spec.Namespace == "" {
 		return nil, apierrors.NewBadRequest("no namespace on request")
