@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	coordinationinformers "k8s.io/client-go/informers/coordination/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/leaderelection"
@@ -137,10 +138,10 @@ func (e *Election) once(ctx context.Context, client kubernetes.Interface, lock r
 
 // watchRelease calls released whenever the lease loses its holder, until ctx ends.
 func (e *Election) watchRelease(ctx context.Context, client kubernetes.Interface, released func()) {
-	lw := cache.NewListWatchFromClient(client.CoordinationV1().RESTClient(), "leases", e.Namespace,
-		fields.OneTermEqualSelector(metav1.ObjectNameField, e.Name))
-	informer := cache.NewSharedIndexInformer(lw, &coordinationv1.Lease{}, 0, nil)
-	informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	informer := coordinationinformers.NewFilteredLeaseInformer(client, e.Namespace, 0, nil, func(o *metav1.ListOptions) {
+		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, e.Name).String()
+	})
+	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(before, after any) {
 			if holder(before) != "" && holder(after) == "" {
 				released()

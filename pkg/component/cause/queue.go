@@ -47,6 +47,14 @@ func (q *Queue[K]) AddAfter(key K, d time.Duration, because ...Ref) {
 	q.queue.AddAfter(key, d)
 }
 
+// Pending says whether key has been woken since it was last handed out: what a
+// worker is about to write may be out of date, and it will come again.
+func (q *Queue[K]) Pending(key K) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.causes[key]) > 0
+}
+
 // Len returns how many keys wait.
 func (q *Queue[K]) Len() int { return q.queue.Len() }
 
