@@ -1,0 +1,117 @@
+package storage
+
+import "k8s.io/apimachinery/pkg/fields"
+
+// interest is a necessary condition for a watcher to care about a change: a field
+// with a value, in the state before or after. The zero interest is everything.
+//
+// It is what keeps a thousand kubelets asleep while pods of other nodes change:
+// a change wakes only the audiences whose interest it touches.
+type interest struct{ field, value string }
+
+// interestOf picks the most telling condition of a watch.
+func (c *Collection) interestOf(namespace string, selector fields.Selector) interest {
+	if selector != nil {
+		for _, field := range append([]string{"metadata.name"}, c.resource.FieldNames...) {
+			if value, ok := selector.RequiresExactMatch(field); ok {
+				return interest{field, value}
+			}
+		}
+	}
+	if namespace != "" {
+		return interest{"metadata.namespace", namespace}
+	}
+	return interest{}
+}
+
+// audience is the watchers of one interest. A collection's lock guards it.
+type audience struct {
+	interest interest
+	members  int
+	signal   *signal // never nil; replaced when it fires
+	marked   bool    // signal is about to fire
+}
+
+// signal fires at the first change that touches an audience after its watchers
+// took the signal.
+type signal struct {
+	fired chan struct{} // closed after from is set
+	from  uint64        // the ring's number of that change: what is before need not be looked at
+}
+
+func newSignal() *signal { return &signal{fired: make(chan struct{})} }
+
+// audiences are those of one collection, whose lock guards them.
+type audiences struct {
+	all     map[interest]*audience
+	fields  map[string]int // how many audiences each field has; "" for those of everything
+	waiting []*audience    // marked, to be woken
+}
+
+func (a *audiences) join(i interest) *audience {
+	if a.all == nil {
+		a.all, a.fields = map[interest]*audience{}, map[string]int{}
+	}
+	au := a.all[i]
+	if au == nil {
+		au = &audience{interest: i, signal: newSignal()}
+		a.all[i] = au
+		a.fields[i.field]++
+	}
+	au.members++
+	return au
+}
+
+func (a *audiences) leave(au *audience) {
+	if au.members--; au.members > 0 {
+		return
+	}
+	delete(a.all, au.interest)
+	if a.fields[au.interest.field]--; a.fields[au.interest.field] == 0 {
+		delete(a.fields, au.interest.field)
+	}
+}
+
+// mark notes whom the change with the given number in the ring concerns.
+func (a *audiences) mark(ch *change, number uint64) {
+	for field := range a.fields {
+		value := ""
+		if field != "" {
+			value = (*fieldView)(ch.record).Get(field)
+		}
+		a.markOne(interest{field, value}, number)
+		if field == "" || ch.previous == nil {
+			continue
+		}
+		if before := (*fieldView)(ch.previous).Get(field); before != value {
+			a.markOne(interest{field, before}, number)
+		}
+	}
+}
+
+func (a *audiences) markOne(i interest, number uint64) {
+	au := a.all[i]
+	if au == nil || au.marked {
+		return
+	}
+	au.marked, au.signal.from = true, number
+	a.waiting = append(a.waiting, au)
+}
+
+// wake fires the signals of the marked audiences.
+func (a *audiences) wake() {
+	for i, au := range a.waiting {
+		close(au.signal.fired)
+		au.signal, au.marked = newSignal(), false
+		a.waiting[i] = nil
+	}
+	a.waiting = a.waiting[:0]
+}
+
+// wakeAll fires every signal with the given number.
+func (a *audiences) wakeAll(number uint64) {
+	for i := range a.all {
+		a.markOne(i, number)
+	}
+	a.wake()
+}

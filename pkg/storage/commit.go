@@ -1,0 +1,109 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// lostError says that an object changed after it was read for a write. At the
+// revision at etcd holds something else.
+type lostError struct {
+	key string
+	at  int64
+}
+
+func (e *lostError) Error() string { return fmt.Sprintf("%v: %s", ErrConflict, e.key) }
+func (e *lostError) Unwrap() error { return ErrConflict }
+
+// commit writes d and the Ops in one etcd transaction, waits until the caches
+// hold it, and returns d's Record. The error is a *lostError if d's key is not what d
+// replaces, and an *OpError if something that an Op creates is there.
+func (s *Store) commit(ctx context.Context, d *draft, with []Op) (*Record, error) {
+	list, err := s.draftOps(d, with)
+	if err != nil {
+		return nil, err
+	}
+	guards, writes, reads, err := s.transaction(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	s.drafts.add(list)
+	response, err := s.etcd.Client.Txn(ctx).If(guards...).Then(writes...).Else(reads...).Commit()
+	if err == nil && response.Succeeded {
+		err = s.clock.wait(ctx, response.Header.Revision)
+	}
+	s.drafts.drop(list)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("storage: write %s: %w", d.key, err)
+	case response.Succeeded:
+		return d.made(response.Header.Revision), nil
+	}
+	for i, r := range response.Responses[1:] {
+		if len(r.GetResponseRange().Kvs) > 0 && list[i+1].obj != nil {
+			err = &OpError{Key: list[i+1].key, Err: ErrExists}
+		}
+	}
+	found := int64(0)
+	if kvs := response.Responses[0].GetResponseRange().Kvs; len(kvs) > 0 {
+		found = kvs[0].ModRevision
+	}
+	if err == nil || found != d.expect() {
+		err = &lostError{d.key, response.Header.Revision}
+	}
+	return nil, err
+}
+
+// draftOps returns d and the drafts of the Ops.
+func (s *Store) draftOps(d *draft, with []Op) ([]*draft, error) {
+	list := []*draft{d}
+	for _, op := range with {
+		name, obj := op.Delete, op.Create
+		if obj != nil {
+			name.Namespace, name.Name = obj.GetNamespace(), obj.GetName()
+		}
+		key, err := op.Collection.key(name.Namespace, name.Name)
+		if err != nil {
+			return nil, err
+		}
+		o, err := op.Collection.draft(key, nil, obj)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, o)
+	}
+	return list, nil
+}
+
+// transaction spells the drafts out for etcd. All but deletes beside the first are guarded.
+func (s *Store) transaction(ctx context.Context, list []*draft) (guards []clientv3.Cmp, writes, reads []clientv3.Op, err error) {
+	for i, d := range list {
+		if i == 0 || d.obj != nil {
+			guards = append(guards, clientv3.Compare(clientv3.ModRevision(d.key), "=", d.expect()))
+		}
+		reads = append(reads, clientv3.OpGet(d.key, clientv3.WithKeysOnly()))
+		if d.obj == nil {
+			writes = append(writes, clientv3.OpDelete(d.key))
+			continue
+		}
+		var lease clientv3.LeaseID
+		if ttl := d.c.ttl(d); ttl > 0 {
+			if lease, err = s.leases.get(ctx, ttl); err != nil {
+				return nil, nil, nil, err
+			}
+		}
+		writes = append(writes, clientv3.OpPut(d.key, string(d.stored), clientv3.WithLease(lease)))
+	}
+	return guards, writes, reads, nil
+}
+
+// ttl returns how long what d writes lives; 0 is forever.
+func (c *Collection) ttl(d *draft) time.Duration {
+	if c.resource.TTL == nil {
+		return 0
+	}
+	return c.resource.TTL(d.obj)
+}

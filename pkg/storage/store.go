@@ -1,0 +1,110 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
+
+	"slowmo/pkg/api"
+)
+
+// Etcd is what a Store needs of etcd: a member in this process or servers outside.
+type Etcd struct {
+	Client *clientv3.Client
+
+	// ReadIndex returns a revision that is at least that of every transaction
+	// that was acknowledged, by any server, before the call.
+	ReadIndex func(ctx context.Context) (revision int64, err error)
+}
+
+// Store keeps the objects of all resources. It is safe for concurrent use.
+type Store struct {
+	etcd        Etcd
+	collections []*Collection
+	byPrefix    map[string]*Collection // by "/registry/pods/"
+	byResource  map[*api.Resource]*Collection
+
+	clock  clock
+	drafts drafts
+	warm   warm
+	leases leases
+}
+
+// How much of the past a collection's watchers can be behind: so many changes,
+// and so many bytes of stored objects. Run forgets all that is older than etcd's history.
+const (
+	ringChanges = 10_000
+	ringBytes   = 10 << 20
+)
+
+// Open reads everything there is and returns a Store with full caches. It must
+// Run for them to follow. Each resource must be there once.
+func Open(ctx context.Context, e Etcd, resources []*api.Resource) (*Store, error) {
+	s := &Store{
+		etcd:       e,
+		byPrefix:   make(map[string]*Collection, len(resources)),
+		byResource: make(map[*api.Resource]*Collection, len(resources)),
+	}
+	s.leases.client = e.Client
+	for _, r := range resources {
+		if r.Virtual {
+			continue
+		}
+		c := newCollection(s, r)
+		if other := s.byPrefix[c.prefix]; other != nil {
+			return nil, fmt.Errorf("storage: %s and %s are both stored below %s", other.resource.GroupResource(), r.GroupResource(), c.prefix)
+		}
+		s.collections = append(s.collections, c)
+		s.byPrefix[c.prefix], s.byResource[r] = c, c
+	}
+	return s, s.load(ctx)
+}
+
+// Run follows etcd and compacts its history until ctx ends or etcd fails. After it
+// nothing can be written or consistently read. It must be called once.
+func (s *Store) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		err := s.follow(ctx)
+		s.clock.stop(errors.Join(errors.New("storage: the cache does not follow etcd any more"), err))
+		return err
+	})
+	g.Go(func() error { return s.compact(ctx) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Collection returns the collection of r, or nil if r was not given to Open or
+// is virtual.
+func (s *Store) Collection(r *api.Resource) *Collection { return s.byResource[r] }
+
+// Revision returns the newest revision that the caches hold.
+func (s *Store) Revision() int64 { return s.clock.now() }
+
+// Ready returns nil if etcd answers and the caches follow it.
+func (s *Store) Ready(ctx context.Context) error { return s.reach(ctx, Consistent) }
+
+// reach waits until the caches hold all changes up to revision, which may be
+// Any or Consistent.
+func (s *Store) reach(ctx context.Context, revision int64) error {
+	if revision == Any || revision > 0 && revision <= s.clock.now() {
+		return nil
+	}
+	index, err := s.etcd.ReadIndex(ctx)
+	if err != nil {
+		return err
+	}
+	if revision > index {
+		return &FutureError{Requested: revision, Current: index}
+	}
+	if revision > 0 {
+		index = revision
+	}
+	return s.clock.wait(ctx, index)
+}

@@ -1,0 +1,247 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// WatchOptions say what a Watcher delivers.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+type WatchOptions struct {
+	Namespace string // "" is all
+	Predicate
+
+	// Revision is what the client has seen: changes after it are delivered. For
+	// Any and Consistent the present state comes first, each object as ADDED.
+	Revision int64
+
+	// InitialEvents asks for the present state first in any case, at least as new as
+	// Revision, and closes it with a BOOKMARK (sendInitialEvents=true).
+	InitialEvents bool
+
+	// Bookmarks asks for a BOOKMARK now and then when nothing else was sent.
+	Bookmarks bool
+}
+
+// bookmarkEvery is how often a quiet watch with Bookmarks tells its revision.
+const bookmarkEvery = time.Minute
+
+// batch is how many events Next returns at most.
+const batch = 1000
+
+// Event is one change as the watch's selector sees it: an object that begins to match is ADDED,
+// one that ceases to match DELETED with its last matching state.
+type Event struct {
+	Type     watch.EventType // Added, Modified, Deleted or Bookmark
+	Record   *Record         // nil in a Bookmark
+	Revision int64           // the record's; a Bookmark says that all up to it was delivered
+
+	// InitialEventsEnd marks the Bookmark after the initial events.
+	InitialEventsEnd bool
+}
+
+// Watcher is a cursor in a collection's recent changes. It holds no queue: one
+// that does not keep up gets ErrExpired and slows nobody. One goroutine uses it.
+type Watcher struct {
+	c        *Collection
+	options  WatchOptions
+	audience *audience
+
+	initial []*Record // still to be delivered as ADDED
+	end     *Event    // the Bookmark to deliver after initial
+
+	after  int64   // changes up to this revision are not delivered
+	cursor uint64  // number of the next change to look at
+	signal *signal // taken when everything before it was looked at; nil while there is more
+
+	bookmark time.Time // when the next one is due
+	events   []Event   // what Next returned, to be used again
+	pending  []*change
+}
+
+// Watch begins to watch. The caller must Close the Watcher. The errors are
+// ErrExpired and ErrFuture.
+func (c *Collection) Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
+	w := &Watcher{c: c, options: o, bookmark: time.Now().Add(bookmarkEvery)}
+	fromState := o.InitialEvents || o.Revision <= 0
+	if fromState {
+		if err := c.store.reach(ctx, o.Revision); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.start(fromState); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.audience = c.audiences.join(c.interestOf(o.Namespace, o.Field))
+	return w, nil
+}
+
+// start sets the cursor, and takes the initial events if the watch begins with them.
+func (w *Watcher) start(fromState bool) error {
+	now := w.c.store.clock.now()
+	w.c.mu.RLock()
+	state, floor := w.c.current.Load(), w.c.ring.floor
+	if fromState {
+		w.after = max(now, state.revision)
+		w.cursor = w.c.ring.end()
+	} else {
+		w.after = w.options.Revision
+		w.cursor = w.c.ring.after(w.after)
+	}
+	w.c.mu.RUnlock()
+
+	if !fromState {
+		if w.after < floor {
+			return fmt.Errorf("%w: too old resource version: %d (%d)", ErrExpired, w.after, floor)
+		}
+		return nil
+	}
+	var err error
+	w.initial, err = state.selectFrom(w.c.within(w.options.Namespace), w.options.Predicate)
+	if w.options.InitialEvents {
+		w.end = &Event{Type: watch.Bookmark, Revision: w.after, InitialEventsEnd: true}
+	}
+	return err
+}
+
+// Close ends the watch. Next must not run and not be called again.
+func (w *Watcher) Close() {
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	w.c.audiences.leave(w.audience)
+}
+
+// Next blocks until there is at least one event and returns all that are ready,
+// in revision order; the slice is good until the next call. It returns ErrExpired when
+// changes were lost to the watcher, ErrCorrupt when one cannot be decoded, and
+// ctx's error when that ends; after one of the former two the watch is over.
+func (w *Watcher) Next(ctx context.Context) ([]Event, error) {
+	w.events = w.events[:0]
+	if w.beginning() {
+		return w.events, nil
+	}
+	for {
+		revision := w.c.store.clock.now()
+		if err := w.take(); err != nil {
+			return nil, err
+		}
+		for _, ch := range w.pending {
+			if err := w.deliver(ch); err != nil {
+				return nil, err
+			}
+		}
+		clear(w.pending)
+		if len(w.events) > 0 {
+			w.bookmark = time.Now().Add(bookmarkEvery)
+			return w.events, nil
+		}
+		if w.signal == nil {
+			continue
+		}
+		if err := w.sleep(ctx, revision); err != nil || len(w.events) > 0 {
+			return w.events, err
+		}
+	}
+}
+
+// beginning turns initial records into events, if there are any left.
+func (w *Watcher) beginning() bool {
+	n := min(len(w.initial), batch)
+	for _, r := range w.initial[:n] {
+		w.events = append(w.events, Event{Type: watch.Added, Record: r, Revision: r.Revision})
+	}
+	w.initial = w.initial[n:]
+	if len(w.initial) == 0 {
+		w.initial = nil
+		if w.end != nil {
+			w.events = append(w.events, *w.end)
+			w.end = nil
+		}
+	}
+	return len(w.events) > 0
+}
+
+// take copies the next changes out of the ring, and takes the signal for those
+// to come once it has reached the end.
+func (w *Watcher) take() error {
+	c := w.c
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	switch {
+	case w.signal == nil:
+	case w.signal == w.audience.signal: // nothing that concerns us has happened
+		w.cursor = c.ring.end()
+	default:
+		w.cursor = w.signal.from
+	}
+	if w.cursor < c.ring.first {
+		return fmt.Errorf("%w: the watch fell behind", ErrExpired)
+	}
+	ready := c.ring.changes[w.cursor-c.ring.first:]
+	w.signal = nil
+	if len(ready) > batch {
+		ready = ready[:batch]
+	} else {
+		w.signal = w.audience.signal
+	}
+	w.pending = append(w.pending[:0], ready...)
+	w.cursor += uint64(len(ready))
+	return nil
+}
+
+// deliver appends the event that ch is to this watch, if it is one.
+func (w *Watcher) deliver(ch *change) error {
+	if ch.revision() <= w.after {
+		return nil
+	}
+	before := ch.previous != nil && w.selects(ch.previous)
+	after := !ch.deleted && w.selects(ch.record)
+	e := Event{Record: ch.record, Revision: ch.revision()}
+	switch {
+	case !before && !after:
+		return nil
+	case !before:
+		e.Type = watch.Added
+	case after:
+		e.Type = watch.Modified
+	case ch.deleted:
+		e.Type = watch.Deleted
+	default:
+		e.Type, e.Record = watch.Deleted, ch.left()
+	}
+	w.events = append(w.events, e)
+	return e.Record.corrupt
+}
+
+// selects says whether the watch is about r. A corrupt record, of which neither
+// labels nor fields are known, concerns every watch of its namespace.
+func (w *Watcher) selects(r *Record) bool {
+	return (w.options.Namespace == "" || r.Namespace == w.options.Namespace) &&
+		(r.corrupt != nil || r.Matches(w.options.Predicate))
+}
+
+// sleep waits for a change that concerns the watch, or until a bookmark is due
+// that says that all up to revision was delivered.
+func (w *Watcher) sleep(ctx context.Context, revision int64) error {
+	var due <-chan time.Time
+	if w.options.Bookmarks {
+		timer := time.NewTimer(time.Until(w.bookmark))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-w.signal.fired:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-due:
+		// Others may have moved the clock since; what concerns us has not happened.
+		w.bookmark = time.Now().Add(bookmarkEvery)
+		w.events = append(w.events, Event{Type: watch.Bookmark, Revision: max(revision, w.after)})
+	}
+	return nil
+}
