@@ -1,0 +1,152 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation/path"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/wire"
+	"slowmo/pkg/storage"
+)
+
+// generateAttempts is how often a generated name that is taken is replaced.
+const generateAttempts = 8
+
+func validatePathSegment(name string, prefix bool) []string {
+	return path.ValidatePathSegmentName(name, prefix)
+}
+
+// create stores a new object, or has a virtual resource answer.
+//
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#generated-values
+func (c *call) create() error {
+	media, tables, err := c.negotiate(wire.Shapes)
+	if err != nil {
+		return err
+	}
+	options, err := c.createOptions()
+	if err != nil {
+		return err
+	}
+	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun),
+		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
+	obj, err := w.decodeBody()
+	if err != nil {
+		return err
+	}
+	if c.resource.Virtual {
+		return w.act(c.resource.GroupResource().String(), obj)
+	}
+	from, err := w.insert(obj)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusCreated, c.kind, media, tables, from)
+}
+
+// decodeBody reads the object in the body, in its stored version and with its
+// defaults.
+func (w *write) decodeBody() (api.Object, error) {
+	contentType, err := w.decoder.ContentType(w.r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := wire.ReadBody(w.r)
+	if err != nil {
+		return nil, err
+	}
+	obj, kind := w.new(), w.kind
+	if w.sub != nil {
+		obj, kind = w.sub.New(), w.sub.kind
+	}
+	if err := w.decoder.Decode(w.state, contentType, body, obj, kind.GVK, w.validation); err != nil {
+		return nil, err
+	}
+	return obj, nil
+}
+
+// stored turns an object of the served version into the stored one.
+func (c *call) stored(obj api.Object) (api.Object, error) {
+	if c.from != nil {
+		var err error
+		if obj, err = c.from(obj); err != nil {
+			return nil, err
+		}
+	}
+	obj.GetObjectKind().SetGroupVersionKind(c.resource.GroupVersionKind())
+	if c.resource.Default != nil {
+		c.resource.Default(obj)
+	}
+	return obj, nil
+}
+
+// served turns a stored object into one of the served version.
+func (c *call) served(obj api.Object) (api.Object, error) {
+	if c.to == nil {
+		return obj, nil
+	}
+	out, err := c.to(obj)
+	if err == nil {
+		out.GetObjectKind().SetGroupVersionKind(c.kind.GVK)
+	}
+	return out, err
+}
+
+// insert takes a decoded object through the chain and stores it.
+func (w *write) insert(served api.Object) (wire.Source, error) {
+	for attempt := 1; ; attempt++ {
+		obj, err := w.stored(served.DeepCopyObject().(api.Object))
+		if err != nil {
+			return nil, err
+		}
+		if err := w.admitNew(obj); err != nil {
+			return nil, err
+		}
+		from, err := w.put(obj)
+		switch {
+		case errors.Is(err, storage.ErrExists) && served.GetName() == "" && attempt < generateAttempts:
+			continue
+		case errors.Is(err, storage.ErrExists):
+			return nil, w.taken(obj.GetName())
+		}
+		return from, err
+	}
+}
+
+// put stores an object that was admitted, with what goes beside it.
+func (w *write) put(obj api.Object) (wire.Source, error) {
+	var beside []storage.Op
+	if w.companion != nil {
+		var err error
+		if beside, err = w.companion.Create(w.ctx, obj, w.dryRun); err != nil {
+			return nil, err
+		}
+	}
+	if !w.dryRun {
+		return w.collection.Create(w.ctx, obj, beside...)
+	}
+	_, err := w.collection.Get(w.ctx, obj.GetNamespace(), obj.GetName(), storage.Consistent)
+	switch {
+	case err == nil:
+		return nil, storage.ErrExists
+	case errors.Is(err, storage.ErrNotFound):
+		return wire.Fresh{Object: obj}, nil
+	}
+	return nil, err
+}
+
+// taken is the error of a create whose name is in use.
+func (w *write) taken(name string) error {
+	err := error(apierrors.NewAlreadyExists(w.kind.GVK.GroupVersion().WithResource(w.resource.Plural).GroupResource(), name))
+	record, failed := w.collection.Get(w.ctx, w.namespace, name, storage.Any)
+	if failed != nil {
+		return err
+	}
+	if obj, failed := record.Object(); failed == nil && obj.GetDeletionTimestamp() != nil {
+		return terminating(err)
+	}
+	return err
+}

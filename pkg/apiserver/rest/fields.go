@@ -1,0 +1,150 @@
+package rest
+
+import (
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/applyconfigurations"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"slowmo/pkg/api"
+)
+
+// fieldManagers remember, in an object's metadata.managedFields, who set which
+// field, and merge server-side apply by it. The schema that this takes is read
+// when the first write comes, not at start.
+//
+// https://kubernetes.io/docs/reference/using-api/server-side-apply/
+type fieldManagers struct {
+	scheme *runtime.Scheme
+	types  func() managedfields.TypeConverter
+
+	mu   sync.Mutex
+	made map[managerKey]*managedfields.FieldManager
+}
+
+type managerKey struct {
+	gvk         schema.GroupVersionKind
+	subresource string
+}
+
+func newFieldManagers(scheme *runtime.Scheme) *fieldManagers {
+	return &fieldManagers{
+		scheme: scheme,
+		types:  sync.OnceValue(func() managedfields.TypeConverter { return applyconfigurations.NewTypeConverter(scheme) }),
+		made:   map[managerKey]*managedfields.FieldManager{},
+	}
+}
+
+// created notes that the client set every field of a new object.
+func (f *fieldManagers) created(w *write, obj api.Object) error {
+	if w.applied {
+		return nil
+	}
+	return f.track(w, obj, w.resource.New())
+}
+
+// changed notes which fields of current the client has changed.
+func (f *fieldManagers) changed(w *write, obj, current api.Object) error {
+	if w.applied || w.sub != nil && w.sub.view && w.sub.Get == nil {
+		return nil // Apply has noted it; an act upon an object owns none of its fields
+	}
+	return f.track(w, obj, current)
+}
+
+func (f *fieldManagers) track(w *write, obj, live api.Object) error {
+	manager, err := f.of(w.call)
+	if err != nil {
+		return err
+	}
+	next, err := w.served(obj)
+	if err != nil {
+		return err
+	}
+	if live, err = w.served(live); err != nil {
+		return err
+	}
+	live.GetObjectKind().SetGroupVersionKind(w.kind.GVK)
+	tracked, ok := manager.UpdateNoErrors(live, next, w.manager).(metav1.Object)
+	if ok {
+		obj.SetManagedFields(tracked.GetManagedFields())
+	}
+	return nil
+}
+
+// apply merges what a manager wants into the present object (nil if there is
+// none), takes away what it no longer wants, and refuses what others own unless
+// forced. All are of the served version.
+func (f *fieldManagers) apply(w *write, present api.Object, wanted *unstructured.Unstructured, force bool) (api.Object, error) {
+	manager, err := f.of(w.call)
+	if err != nil {
+		return nil, err
+	}
+	if present == nil {
+		present = w.new()
+	}
+	present.GetObjectKind().SetGroupVersionKind(w.kind.GVK)
+	merged, err := manager.Apply(present, wanted, w.manager, force)
+	if err != nil {
+		return nil, err
+	}
+	if merged == nil {
+		return present, nil
+	}
+	w.applied = true
+	return merged.(api.Object), nil
+}
+
+// of returns the manager of the call's kind and subresource.
+func (f *fieldManagers) of(c *call) (*managedfields.FieldManager, error) {
+	key := managerKey{gvk: c.kind.GVK}
+	if c.sub != nil {
+		key.subresource = c.sub.Name
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if manager := f.made[key]; manager != nil {
+		return manager, nil
+	}
+	version := key.gvk.GroupVersion()
+	manager, err := managedfields.NewDefaultFieldManager(f.types(), converter{f.scheme}, defaulter(c.resource.Default), f.scheme,
+		key.gvk, version, key.subresource, resetFields(c, fieldpath.APIVersion(version.String())))
+	if err == nil {
+		f.made[key] = manager
+	}
+	return manager, err
+}
+
+// resetFields are the fields that a write leaves as they were, so that its
+// manager does not own them.
+func resetFields(c *call, version fieldpath.APIVersion) map[fieldpath.APIVersion]fieldpath.Filter {
+	if c.subs["status"] == nil {
+		return nil
+	}
+	reset := "status"
+	if c.sub != nil && c.sub.Name == "status" {
+		reset = "spec"
+	}
+	filter := fieldpath.NewExcludeSetFilter(fieldpath.NewSet(fieldpath.MakePathOrDie(reset)))
+	return map[fieldpath.APIVersion]fieldpath.Filter{version: filter}
+}
+
+// converter spares the copy that the scheme's own conversion makes: an object
+// is only ever converted to the version that it has.
+type converter struct{ *runtime.Scheme }
+
+func (c converter) ConvertToVersion(in runtime.Object, to runtime.GroupVersioner) (runtime.Object, error) {
+	return c.UnsafeConvertToVersion(in, to)
+}
+
+type defaulter func(api.Object)
+
+func (d defaulter) Default(obj runtime.Object) {
+	if typed, ok := obj.(api.Object); ok && d != nil {
+		d(typed)
+	}
+}

@@ -1,0 +1,211 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/apiserver/wire"
+	"slowmo/pkg/storage"
+)
+
+// Action answers a create of something that is not stored: a virtual resource
+// (a review) or a subresource that does something (token, eviction). name is
+// the parent's, empty for virtual resources. What it returns is the answer, with status 201.
+type Action func(ctx context.Context, namespace, name string, body api.Object) (runtime.Object, error)
+
+// Companion keeps other objects in step with those of a resource: the IPAddress
+// beside a Service.
+type Companion interface {
+	// Create completes obj and returns what is to be written in the same
+	// transaction.
+	Create(ctx context.Context, obj api.Object, dryRun bool) ([]storage.Op, error)
+	// Update completes obj, which replaces old. done is called with whether
+	// obj was written, to undo or to finish what was taken or is no longer used.
+	Update(ctx context.Context, obj, old api.Object, dryRun bool) (done func(written bool), err error)
+	// Deleted gives back what obj, which is gone, held.
+	Deleted(ctx context.Context, obj api.Object)
+}
+
+// Config is what a Handler needs. All fields but the last three are required.
+type Config struct {
+	Resources []*api.Resource
+	Store     *storage.Store
+	Scheme    *runtime.Scheme
+	Admission request.Admission
+
+	Actions    map[string]Action       // "tokenreviews.authentication.k8s.io", "serviceaccounts/token"
+	Connectors map[string]http.Handler // "pods/log"; authorized, and audited as any request
+	Companions map[string]Companion    // "services"
+}
+
+// Handler serves all resource paths. It is safe for concurrent use.
+type Handler struct {
+	Config
+	decoder   *wire.Decoder
+	fields    *fieldManagers
+	endpoints map[endpointKey]*endpoint
+}
+
+type endpointKey struct{ group, version, resource string }
+
+// endpoint is one resource as it is served in one version.
+type endpoint struct {
+	*Handler
+	resource   *api.Resource
+	kind       *wire.Kind
+	new        func() api.Object
+	to         func(stored api.Object) (api.Object, error) // nil: served as stored
+	from       func(served api.Object) (api.Object, error)
+	collection *storage.Collection // nil for virtual resources
+	subs       map[string]*subresource
+	companion  Companion // may be nil
+}
+
+// subresource is one of an endpoint's.
+type subresource struct {
+	api.Subresource
+	kind *wire.Kind
+	view bool // the body is not the parent's kind
+}
+
+// NewHandler makes the endpoints of all resources and versions.
+func NewHandler(c Config) (*Handler, error) {
+	h := &Handler{Config: c, decoder: wire.NewDecoder(c.Scheme), fields: newFieldManagers(c.Scheme), endpoints: map[endpointKey]*endpoint{}}
+	for _, r := range c.Resources {
+		if err := h.add(r, r.GroupVersionKind(), r.New, nil, nil); err != nil {
+			return nil, err
+		}
+		for _, v := range r.Versions {
+			gvk := schema.GroupVersionKind{Group: v.Group, Version: v.Version, Kind: r.Kind}
+			if err := h.add(r, gvk, v.New, v.To, v.From); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return h, nil
+}
+
+func (h *Handler) add(r *api.Resource, gvk schema.GroupVersionKind, new func() api.Object, to, from func(api.Object) (api.Object, error)) error {
+	key := endpointKey{gvk.Group, gvk.Version, r.Plural}
+	if h.endpoints[key] != nil {
+		return fmt.Errorf("resource %s of %s is defined twice", r.Plural, gvk.GroupVersion())
+	}
+	e := &endpoint{Handler: h, resource: r, kind: wire.NewKind(r, gvk, to), new: new, to: to, from: from,
+		subs: map[string]*subresource{}, companion: h.Companions[r.GroupResource().String()]}
+	if !r.Virtual {
+		e.collection = h.Store.Collection(r)
+	}
+	for _, s := range r.Subresources {
+		e.subs[s.Name] = newSubresource(e, s)
+	}
+	h.endpoints[key] = e
+	return nil
+}
+
+func newSubresource(e *endpoint, s api.Subresource) *subresource {
+	sub := &subresource{Subresource: s, kind: e.kind}
+	if s.New == nil {
+		sub.New = e.new
+	}
+	if !s.Kind.Empty() && s.Kind != e.kind.GVK {
+		sub.view = true
+		sub.kind = wire.NewKind(&api.Resource{}, s.Kind, nil)
+	}
+	return sub
+}
+
+// ServeHTTP serves a request for a resource.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.serve(w, r); err != nil {
+		wire.Error(w, r, err)
+	}
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
+	c, err := h.find(w, r)
+	if err != nil {
+		return err
+	}
+	if c.resource.Deprecation != "" {
+		c.state.Warn(c.resource.Deprecation)
+	}
+	if c.sub != nil {
+		return c.apiError(c.serveSubresource())
+	}
+	switch c.info.Verb {
+	case "get":
+		err = c.get()
+	case "list":
+		err = c.list()
+	case "watch":
+		err = c.watch()
+	case "create":
+		err = c.create()
+	case "update":
+		err = c.update()
+	case "patch":
+		err = c.patch()
+	case "delete":
+		err = c.delete()
+	case "deletecollection":
+		err = c.deleteCollection()
+	}
+	return c.apiError(err)
+}
+
+// find returns the call that a request is, or a 404 or 405 for what is not served.
+func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*call, error) {
+	state := request.From(r.Context())
+	info := state.Info
+	e := h.endpoints[endpointKey{info.APIGroup, info.APIVersion, info.Resource}]
+	switch {
+	case e == nil, e.resource.Namespaced == false && info.Namespace != "" && info.Resource != "namespaces":
+		return nil, wire.NotFoundRoute()
+	case e.resource.Namespaced && info.Namespace == "" && info.Verb != "list" && info.Verb != "watch":
+		if info.Name != "" {
+			return nil, wire.NotFoundRoute()
+		}
+		return nil, wire.MethodNotAllowed()
+	}
+	c := &call{endpoint: e, w: w, r: r, ctx: r.Context(), state: state, info: info, namespace: info.Namespace}
+	if !e.resource.Namespaced {
+		c.namespace = ""
+	}
+	verbs := e.verbs()
+	if info.Subresource != "" {
+		if c.sub = e.subs[info.Subresource]; c.sub == nil {
+			return nil, wire.NotFoundRoute()
+		}
+		verbs = c.sub.Verbs
+	}
+	if !slices.Contains(verbs, info.Verb) {
+		return nil, wire.MethodNotAllowed()
+	}
+	return c, nil
+}
+
+func (e *endpoint) verbs() []string {
+	if e.resource.Verbs == nil {
+		return api.AllVerbs
+	}
+	return e.resource.Verbs
+}
+
+// call is one request to an endpoint.
+type call struct {
+	*endpoint
+	sub       *subresource // nil for the object itself
+	w         http.ResponseWriter
+	r         *http.Request
+	ctx       context.Context
+	state     *request.State
+	info      *request.Info
+	namespace string // of the objects; empty for cluster-wide kinds and for all namespaces
+}

@@ -1,0 +1,249 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/mergepatch"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/wire"
+)
+
+// maxPatchOperations bounds the work that one JSON patch can ask for.
+const maxPatchOperations = 10000
+
+// patch changes an object by a description of the change, on the state that
+// storage holds at that moment.
+//
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply
+func (c *call) patch() error {
+	kind, err := c.patchType()
+	if err != nil {
+		return err
+	}
+	media, tables, err := c.negotiate(wire.Shapes)
+	if err != nil {
+		return err
+	}
+	body, err := wire.ReadBody(c.r)
+	if err != nil {
+		return err
+	}
+	options, err := c.patchOptions(kind)
+	if err != nil {
+		return err
+	}
+	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun), patched: true,
+		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
+	m := &modification{write: w}
+	switch kind {
+	case types.JSONPatchType:
+		m.edit, err = w.jsonPatch(body)
+	case types.MergePatchType:
+		m.edit, err = w.mergePatch(body)
+	case types.StrategicMergePatchType:
+		m.edit, err = w.strategicPatch(body)
+	case types.ApplyYAMLPatchType:
+		m.mayCreate = c.sub == nil
+		m.edit, err = w.applyPatch(body, options.Force != nil && *options.Force)
+	}
+	if err != nil {
+		return err
+	}
+	from, err := m.run()
+	if err != nil {
+		return err
+	}
+	return m.respond(media, tables, from)
+}
+
+func (c *call) patchType() (types.PatchType, error) {
+	mediaType, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil {
+		return "", wire.PatchType()
+	}
+	switch kind := types.PatchType(mediaType); kind {
+	case types.JSONPatchType, types.MergePatchType, types.StrategicMergePatchType, types.ApplyYAMLPatchType:
+		return kind, nil
+	}
+	return "", wire.PatchType()
+}
+
+func (c *call) patchOptions(kind types.PatchType) (*metav1.PatchOptions, error) {
+	query, options := c.r.URL.Query(), &metav1.PatchOptions{}
+	if err := metav1.Convert_url_Values_To_v1_PatchOptions(&query, options, nil); err != nil {
+		return nil, badRequest(err)
+	}
+	options.TypeMeta = optionsType("PatchOptions")
+	return options, invalidOptions("PatchOptions", validation.ValidatePatchOptions(options, kind))
+}
+
+type edit = func(present api.Object) (api.Object, error)
+
+func (w *write) jsonPatch(body []byte) (edit, error) {
+	patch, err := jsonpatch.DecodePatch(body)
+	if err != nil {
+		return nil, badRequest(err)
+	}
+	if len(patch) > maxPatchOperations {
+		return nil, apierrors.NewRequestEntityTooLargeError(
+			fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(patch)))
+	}
+	strict, err := w.duplicates(body, &[]any{})
+	if err != nil {
+		return nil, err
+	}
+	return w.editJSON(strict, func(before []byte) ([]byte, error) {
+		after, err := patch.Apply(before)
+		if err != nil {
+			return nil, wire.Unprocessable(err.Error())
+		}
+		return after, nil
+	}), nil
+}
+
+func (w *write) mergePatch(body []byte) (edit, error) {
+	strict, err := w.duplicates(body, &map[string]any{})
+	if err != nil {
+		return nil, err
+	}
+	return w.editJSON(strict, func(before []byte) ([]byte, error) {
+		after, err := jsonpatch.MergePatch(before, body)
+		return after, badRequest(err)
+	}), nil
+}
+
+// duplicates finds the keys that a patch has twice, and 400 if it is no JSON.
+func (w *write) duplicates(body []byte, into any) ([]error, error) {
+	if w.validation == metav1.FieldValidationIgnore {
+		return nil, nil
+	}
+	strict, err := kjson.UnmarshalStrict(body, into)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+	}
+	return strict, nil
+}
+
+// editJSON is an edit of the object's JSON.
+func (w *write) editJSON(strict []error, change func([]byte) ([]byte, error)) edit {
+	return func(present api.Object) (api.Object, error) {
+		before, err := json.Marshal(present)
+		if err != nil {
+			return nil, err
+		}
+		after, err := change(before)
+		if err != nil {
+			return nil, err
+		}
+		next := w.newBody()
+		unknown, err := kjson.UnmarshalStrict(after, next)
+		if err != nil {
+			return nil, invalidPatch(string(after), err)
+		}
+		return next, w.strictErrors(string(after), append(strict[:len(strict):len(strict)], unknown...))
+	}
+}
+
+func (w *write) strategicPatch(body []byte) (edit, error) {
+	patch := map[string]any{}
+	strict, err := kjson.UnmarshalStrict(body, &patch)
+	if err != nil {
+		return nil, badRequest(err)
+	}
+	return func(present api.Object) (api.Object, error) {
+		before, err := runtime.DefaultUnstructuredConverter.ToUnstructured(present)
+		if err != nil {
+			return nil, err
+		}
+		after, err := strategicpatch.StrategicMergeMapPatch(before, runtime.DeepCopyJSON(patch), w.newBody())
+		if err != nil {
+			return nil, strategicError(err)
+		}
+		next := w.newBody()
+		err = runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(after, next, w.validation != metav1.FieldValidationIgnore)
+		unknown, ok := runtime.AsStrictDecodingError(err)
+		if err != nil && !ok {
+			return nil, invalidPatch(fmt.Sprintf("%+v", after), err)
+		}
+		errs := strict[:len(strict):len(strict)]
+		if ok {
+			errs = append(errs, unknown.Errors()...)
+		}
+		return next, w.strictErrors(fmt.Sprintf("%+v", after), errs)
+	}, nil
+}
+
+// strategicError tells a patch that makes no sense from one that does not fit.
+func strategicError(err error) error {
+	switch {
+	case errors.Is(err, mergepatch.ErrBadJSONDoc), errors.Is(err, mergepatch.ErrBadPatchFormatForPrimitiveList),
+		errors.Is(err, mergepatch.ErrBadPatchFormatForRetainKeys), errors.Is(err, mergepatch.ErrBadPatchFormatForSetElementOrderList),
+		errors.Is(err, mergepatch.ErrUnsupportedStrategicMergePatchFormat):
+		return badRequest(err)
+	case errors.Is(err, mergepatch.ErrNoListOfLists), errors.Is(err, mergepatch.ErrPatchContentNotMatchRetainKeys):
+		return wire.Unprocessable(err.Error())
+	}
+	return err
+}
+
+func (w *write) applyPatch(body []byte, force bool) (edit, error) {
+	wanted := map[string]any{}
+	if err := yaml.Unmarshal(body, &wanted); err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
+	}
+	return func(present api.Object) (api.Object, error) {
+		patch := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(wanted)}
+		merged, err := w.fields.apply(w, present, patch, force)
+		if err != nil || w.validation == metav1.FieldValidationIgnore {
+			return merged, err
+		}
+		if err := yaml.UnmarshalStrict(body, &map[string]any{}); err != nil {
+			if w.validation == metav1.FieldValidationStrict {
+				return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
+			}
+			w.state.Warn(err.Error())
+		}
+		return merged, nil
+	}, nil
+}
+
+func (w *write) newBody() api.Object {
+	if w.sub != nil {
+		return w.sub.New()
+	}
+	return w.new()
+}
+
+// strictErrors are unknown and doubled fields: ignored, warned of or refused.
+func (w *write) strictErrors(patched string, errs []error) error {
+	switch {
+	case len(errs) == 0 || w.validation == metav1.FieldValidationIgnore:
+		return nil
+	case w.validation == metav1.FieldValidationStrict:
+		return invalidPatch(patched, runtime.NewStrictDecodingError(errs))
+	}
+	for _, err := range errs {
+		w.state.Warn(err.Error())
+	}
+	return nil
+}
+
+func invalidPatch(patched string, err error) error {
+	return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{field.Invalid(field.NewPath("patch"), patched, err.Error())})
+}

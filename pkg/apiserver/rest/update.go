@@ -1,0 +1,53 @@
+package rest
+
+import (
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/wire"
+)
+
+// update replaces an object by the one in the body.
+func (c *call) update() error {
+	media, tables, err := c.negotiate(wire.Shapes)
+	if err != nil {
+		return err
+	}
+	options, err := c.updateOptions()
+	if err != nil {
+		return err
+	}
+	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun),
+		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
+	body, err := w.decodeBody()
+	if err != nil {
+		return err
+	}
+	if err := w.checkName(body); err != nil {
+		return err
+	}
+	m := &modification{write: w, mayCreate: c.resource.CreateOnUpdate && c.sub == nil,
+		edit: func(api.Object) (api.Object, error) { return body.DeepCopyObject().(api.Object), nil }}
+	from, err := m.run()
+	if err != nil {
+		return err
+	}
+	return m.respond(media, tables, from)
+}
+
+// checkName refuses a body that is about another object than the path.
+func (c *call) checkName(body api.Object) error {
+	switch body.GetName() {
+	case "":
+		return apierrors.NewBadRequest("name must be provided")
+	case c.info.Name:
+	default:
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", body.GetName(), c.info.Name))
+	}
+	if c.namespace != "" && body.GetNamespace() != "" && body.GetNamespace() != c.namespace {
+		return apierrors.NewBadRequest(fmt.Sprintf("the namespace of the object (%s) does not match the namespace on the request (%s)", body.GetNamespace(), c.namespace))
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"slowmo/pkg/apiserver/wire"
+	"slowmo/pkg/storage"
+)
+
+// shortestWatch is how long a watch lasts at least when the client does not
+// say; up to twice as long, so that many do not come back at once.
+const shortestWatch = 30 * time.Minute
+
+// watch sends the changes of all objects that match until the client goes, its
+// time is over or it has fallen too far behind. Once it has begun, errors are
+// events.
+//
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+func (c *call) watch() error {
+	media, tables, err := c.negotiate(wire.Streams)
+	if err != nil {
+		return err
+	}
+	options, err := c.listOptions()
+	if err != nil {
+		return err
+	}
+	query, err := c.watchOptions(options)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, watchTime(options))
+	defer cancel()
+	watcher, err := c.collection.Watch(ctx, query)
+	if err != nil && !errors.Is(err, storage.ErrExpired) {
+		return err
+	}
+	frames, failed := c.kind.Frames(c.w, c.r, media, tables)
+	if failed != nil {
+		return nil // the client is gone
+	}
+	if err != nil {
+		return c.endWatch(frames, options, err)
+	}
+	defer watcher.Close()
+	for {
+		events, err := watcher.Next(ctx)
+		if err != nil {
+			return c.endWatch(frames, options, err)
+		}
+		for _, event := range events {
+			if err := c.sendEvent(frames, event); err != nil {
+				return nil
+			}
+		}
+		watchEvents.WithLabelValues(c.kind.GVK.Group, c.kind.GVK.Version, c.resource.Plural).Add(float64(len(events)))
+		if err := frames.Flush(); err != nil {
+			return nil
+		}
+	}
+}
+
+func watchTime(options *internalversion.ListOptions) time.Duration {
+	if options.TimeoutSeconds != nil {
+		return time.Duration(*options.TimeoutSeconds) * time.Second
+	}
+	return shortestWatch + rand.N(shortestWatch)
+}
+
+// watchOptions says where a watch begins. Without a resourceVersion, or with
+// "0", it begins with all there is, except when the client wants none of it.
+func (c *call) watchOptions(options *internalversion.ListOptions) (query storage.WatchOptions, err error) {
+	query = storage.WatchOptions{Namespace: c.namespace, Predicate: predicate(options), Bookmarks: options.AllowWatchBookmarks}
+	if query.Revision, err = revision(options.ResourceVersion, 0); err != nil {
+		return query, err
+	}
+	if options.SendInitialEvents != nil {
+		query.InitialEvents = *options.SendInitialEvents
+		if !query.InitialEvents && query.Revision == 0 {
+			query.Revision = c.Store.Revision()
+		}
+	}
+	return query, nil
+}
+
+// sendEvent writes one event. A bookmark is an empty object with nothing but a
+// resourceVersion.
+func (c *call) sendEvent(frames *wire.Frames, event storage.Event) error {
+	if event.Type != watch.Bookmark {
+		return frames.Event(event.Type, event.Record)
+	}
+	obj := c.resource.New()
+	obj.GetObjectKind().SetGroupVersionKind(c.resource.GroupVersionKind())
+	obj.SetResourceVersion(wire.ResourceVersion(event.Revision))
+	if event.InitialEventsEnd {
+		obj.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+	}
+	return frames.Event(event.Type, wire.Fresh{Object: obj})
+}
+
+// endWatch tells the client why its watch is over, unless its time is.
+func (c *call) endWatch(frames *wire.Frames, options *internalversion.ListOptions, err error) error {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil
+	case errors.Is(err, storage.ErrExpired):
+		err = apierrors.NewResourceExpired("too old resource version: " + options.ResourceVersion)
+	default:
+		err = c.apiError(err)
+	}
+	if frames.Error(err) == nil {
+		// A client that is gone needs no answer.
+		_ = frames.Flush()
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/storage"
+)
+
+// write is a call that changes something.
+type write struct {
+	*call
+	options    runtime.Object // *metav1.CreateOptions, UpdateOptions or PatchOptions
+	dryRun     bool
+	manager    string // owner of the fields that are set
+	validation string // the fieldValidation parameter
+	patched    bool   // a change of the present state, whichever that is
+	applied    bool   // field management has been done by an apply
+}
+
+// admitNew takes a new object through the chain, from the decoded body to what is stored.
+func (w *write) admitNew(obj api.Object) error {
+	if err := matchNamespace(w.namespace, obj); err != nil {
+		return err
+	}
+	if obj.GetResourceVersion() != "" {
+		return errors.New("resourceVersion should not be set on objects to be created")
+	}
+	if err := w.fields.created(w, obj); err != nil {
+		return err
+	}
+	attributes := w.attributes(request.Create, obj, nil)
+	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {
+		return err
+	}
+	identify(w, obj)
+	if w.resource.PrepareCreate != nil {
+		w.resource.PrepareCreate(w.ctx, obj)
+	}
+	if errs := w.validateNew(obj); len(errs) > 0 {
+		return apierrors.NewInvalid(w.kind.GVK.GroupKind(), obj.GetName(), errs)
+	}
+	w.warn(obj, nil)
+	attributes.Name = obj.GetName()
+	return w.Admission.Validate(w.ctx, attributes)
+}
+
+// admitChange takes an object that is to replace current through the chain.
+func (w *write) admitChange(obj, current api.Object) error {
+	if err := w.checkVersion(obj, current); err != nil {
+		return err
+	}
+	if err := w.fields.changed(w, obj, current); err != nil {
+		return err
+	}
+	attributes := w.attributes(request.Update, obj, current)
+	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {
+		return err
+	}
+	w.keepMeta(obj, current)
+	if w.resource.PrepareUpdate != nil && (w.sub == nil || w.sub.Get != nil) {
+		w.resource.PrepareUpdate(w.ctx, obj, current)
+	}
+	if errs := w.validateChange(obj, current); len(errs) > 0 {
+		return apierrors.NewInvalid(w.kind.GVK.GroupKind(), obj.GetName(), errs)
+	}
+	w.warn(obj, current)
+	return w.Admission.Validate(w.ctx, attributes)
+}
+
+// matchNamespace gives an object the namespace of the request's path.
+func matchNamespace(namespace string, obj api.Object) error {
+	switch obj.GetNamespace() {
+	case namespace:
+	case "":
+		obj.SetNamespace(namespace)
+	default:
+		if namespace != "" {
+			return apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
+		}
+		obj.SetNamespace("")
+	}
+	return nil
+}
+
+// identify gives a new object what the system alone gives.
+func identify(w *write, obj api.Object) {
+	obj.SetUID(uuid.NewUUID())
+	obj.SetCreationTimestamp(api.Now(w.ctx))
+	obj.SetDeletionTimestamp(nil)
+	obj.SetDeletionGracePeriodSeconds(nil)
+	if obj.GetName() == "" && obj.GetGenerateName() != "" {
+		obj.SetName(generateName(obj.GetGenerateName()))
+	}
+}
+
+// generateName appends five random characters, none of which makes words.
+func generateName(base string) string {
+	const random, longest = 5, 63
+	if len(base) > longest-random {
+		base = base[:longest-random]
+	}
+	return base + rand.String(random)
+}
+
+// checkVersion refuses a change that was made from another state than the
+// present one. Afterwards obj has the present resourceVersion.
+func (w *write) checkVersion(obj, current api.Object) error {
+	resource := w.kind.GVK.GroupVersion().WithResource(w.resource.Plural).GroupResource()
+	switch version := obj.GetResourceVersion(); {
+	case (version == "" || version == "0") && !w.resource.UnconditionalUpdate && !w.patched && w.sub == nil:
+		errs := field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update")}
+		return apierrors.NewInvalid(schema.GroupKind{Group: resource.Group, Kind: resource.Resource}, current.GetName(), errs)
+	case version != "" && version != "0" && version != current.GetResourceVersion():
+		return apierrors.NewConflict(resource, current.GetName(), errStale)
+	}
+	if uid := obj.GetUID(); uid != "" && uid != current.GetUID() {
+		return apierrors.NewConflict(resource, current.GetName(),
+			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, current.GetUID()))
+	}
+	obj.SetResourceVersion(current.GetResourceVersion())
+	return matchNamespace(w.namespace, obj)
+}
+
+// keepMeta undoes changes to metadata that only the system makes.
+func (w *write) keepMeta(obj, current api.Object) {
+	obj.SetGeneration(current.GetGeneration())
+	obj.SetCreationTimestamp(current.GetCreationTimestamp())
+	if obj.GetUID() == "" {
+		obj.SetUID(current.GetUID())
+	}
+	if current.GetDeletionTimestamp() != nil {
+		obj.SetDeletionTimestamp(current.GetDeletionTimestamp())
+	}
+	if current.GetDeletionGracePeriodSeconds() != nil && obj.GetDeletionGracePeriodSeconds() == nil {
+		obj.SetDeletionGracePeriodSeconds(current.GetDeletionGracePeriodSeconds())
+	}
+}
+
+var metadata = field.NewPath("metadata")
+
+func (w *write) validateNew(obj api.Object) (errs field.ErrorList) {
+	name := apivalidation.ValidateNameFunc(apivalidation.NameIsDNSSubdomain)
+	if w.resource.ValidateName != nil {
+		name = w.resource.ValidateName
+	}
+	if !w.resource.LateMeta {
+		errs = apivalidation.ValidateObjectMetaAccessor(obj, w.resource.Namespaced, name, metadata)
+		errs = append(errs, validateFinalizers(obj)...)
+	}
+	if w.resource.Validate != nil {
+		errs = append(errs, w.resource.Validate(obj)...)
+	}
+	if w.resource.LateMeta && len(errs) == 0 {
+		errs = apivalidation.ValidateObjectMetaAccessor(obj, w.resource.Namespaced, validatePathSegment, metadata)
+	}
+	return errs
+}
+
+func (w *write) validateChange(obj, current api.Object) field.ErrorList {
+	errs := apivalidation.ValidateObjectMetaAccessorUpdate(obj, current, metadata)
+	errs = append(errs, validateFinalizers(obj)...)
+	validate := w.resource.ValidateUpdate
+	if w.sub != nil && w.sub.Validate != nil {
+		validate = w.sub.Validate
+	}
+	if validate != nil {
+		errs = append(errs, validate(obj, current)...)
+	}
+	return errs
+}
+
+func validateFinalizers(obj api.Object) (errs field.ErrorList) {
+	for i, name := range obj.GetFinalizers() {
+		errs = append(errs, api.ValidateKubeFinalizer(name, metadata.Child("finalizers").Index(i))...)
+	}
+	return errs
+}
+
+func (w *write) warn(obj, old api.Object) {
+	if w.resource.Warnings == nil {
+		return
+	}
+	for _, text := range w.resource.Warnings(w.ctx, obj, old) {
+		w.state.Warn(text)
+	}
+}
+
+func (c *call) attributes(operation request.Operation, obj, old api.Object) *request.Attributes {
+	a := &request.Attributes{
+		Operation: operation,
+		User:      c.state.User,
+		Kind:      c.kind.GVK,
+		Resource:  c.kind.GVK.GroupVersion().WithResource(c.resource.Plural),
+		Namespace: c.namespace,
+		Name:      c.info.Name,
+
+		Definition: c.resource,
+		Object:     obj,
+		OldObject:  old,
+	}
+	if c.resource.Plural == "namespaces" && c.resource.Group == "" {
+		a.Namespace = c.info.Name
+	}
+	if c.sub != nil {
+		a.Subresource, a.Kind = c.sub.Name, c.sub.kind.GVK
+	}
+	if a.Name == "" && obj != nil {
+		a.Name = obj.GetName()
+	}
+	return a
+}
+
+func (w *write) attributes(operation request.Operation, obj, old api.Object) *request.Attributes {
+	a := w.call.attributes(operation, obj, old)
+	a.Options, a.DryRun = w.options, w.dryRun
+	return a
+}
+
+// present returns a private copy of the object of the call, for dry runs.
+func (c *call) present() (api.Object, error) {
+	record, err := c.collection.Get(c.ctx, c.namespace, c.info.Name, storage.Consistent)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return record.Object()
+}

@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+
+	"slowmo/pkg/apiserver/request"
+)
+
+// MaxBody is the size in bytes of the largest request body that is read.
+const MaxBody = 3 << 20
+
+// upstreamScheme is the name that kube-apiserver's registry of types has in
+// its errors; clients see it when they send a kind that is not known.
+const upstreamScheme = "pkg/runtime/scheme.go:111"
+
+// ReadBody reads the whole body, up to MaxBody bytes.
+func ReadBody(r *http.Request) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	if len(data) > MaxBody {
+		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d", MaxBody))
+	}
+	return data, nil
+}
+
+// Decoder reads request bodies. It is safe for concurrent use.
+type Decoder struct {
+	scheme        *runtime.Scheme
+	plain, strict map[string]runtime.Decoder // by content type
+}
+
+// NewDecoder returns a decoder of the kinds that scheme knows.
+func NewDecoder(scheme *runtime.Scheme) *Decoder {
+	serializer := func(yaml, strict bool) runtime.Decoder {
+		return json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: yaml, Strict: strict})
+	}
+	proto := protobuf.NewSerializer(scheme, scheme)
+	return &Decoder{
+		scheme: scheme,
+		plain: map[string]runtime.Decoder{runtime.ContentTypeJSON: serializer(false, false),
+			runtime.ContentTypeYAML: serializer(true, false), runtime.ContentTypeProtobuf: proto},
+		strict: map[string]runtime.Decoder{runtime.ContentTypeJSON: serializer(false, true),
+			runtime.ContentTypeYAML: serializer(true, true), runtime.ContentTypeProtobuf: proto},
+	}
+}
+
+// ContentType returns the media type of the body, or a 415 Status.
+func (d *Decoder) ContentType(r *http.Request) (string, error) {
+	header := r.Header.Get("Content-Type")
+	if header == "" {
+		return runtime.ContentTypeJSON, nil
+	}
+	mediaType, _, err := mime.ParseMediaType(header)
+	if err != nil || d.plain[mediaType] == nil {
+		return "", unsupportedMedia()
+	}
+	return mediaType, nil
+}
+
+// Decode reads data of a content type into an object that must be of kind want,
+// which it also is when the data does not say. validation is the fieldValidation
+// parameter: what is wrong with single fields is ignored, added to the
+// request's warnings (also when empty), or an error.
+func (d *Decoder) Decode(state *request.State, contentType string, data []byte, into runtime.Object, want schema.GroupVersionKind, validation string) error {
+	decoder := d.strict[contentType]
+	if validation == metav1.FieldValidationIgnore {
+		decoder = d.plain[contentType]
+	}
+	obj, gvk, err := decoder.Decode(data, &want, into)
+	if strict, ok := runtime.AsStrictDecodingError(err); ok && obj != nil && validation != metav1.FieldValidationStrict {
+		for _, problem := range strict.Errors() {
+			state.Warn(problem.Error())
+		}
+		err = nil
+	}
+	switch {
+	case err != nil:
+		return decodeError(err, want.Kind, gvk, data)
+	case obj != into:
+		err = fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", gvk.Version, gvk.Kind, internalPackage(want.Group), want.Kind)
+		return decodeError(err, want.Kind, gvk, data)
+	}
+	return nil
+}
+
+// decodeError is a 400 that names what was sent and what was wanted.
+func decodeError(err error, want string, gvk *schema.GroupVersionKind, data []byte) error {
+	if gvk == nil || gvk.Kind == "" {
+		return apierrors.NewBadRequest(fmt.Sprintf("the object provided is unrecognized (must be of type %s): %v (%s)", want, err, summary(data)))
+	}
+	if runtime.IsNotRegisteredError(err) {
+		err = runtime.NewNotRegisteredErrForKind(upstreamScheme, *gvk)
+	}
+	return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", gvk.Kind, gvk.Version, want, err))
+}
+
+// internalPackage is the Go package of upstream's internal types, which it
+// names in conversion errors.
+func internalPackage(group string) string {
+	if group == "" {
+		return "core"
+	}
+	for i, c := range group {
+		if c == '.' {
+			return group[:i]
+		}
+	}
+	return group
+}
+
+// summary shows the start of a body that could not be read.
+func summary(data []byte) string {
+	const limit = 30
+	switch {
+	case len(data) == 0:
+		return "<empty>"
+	case data[0] == '{' && len(data) > limit:
+		return string(data[:limit]) + " ..."
+	case data[0] == '{':
+		return string(data)
+	case len(data) > limit:
+		return hex.EncodeToString(data[:limit]) + " ..."
+	}
+	return hex.EncodeToString(data)
+}

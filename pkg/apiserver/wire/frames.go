@@ -1,0 +1,92 @@
+package wire
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// Frames writes the events of one watch. It is used by one goroutine.
+type Frames struct {
+	kind    *Kind
+	media   Media
+	options *metav1.TableOptions
+	out     *bufio.Writer
+	flush   func() error
+	columns bool // the client has been sent the columns of its Table
+}
+
+// Frames starts the answer to a watch: the headers go out now, so that the
+// client knows that it is watching.
+func (k *Kind) Frames(w http.ResponseWriter, r *http.Request, media Media, options *metav1.TableOptions) (*Frames, error) {
+	contentType := media.Type
+	if media.Type != runtime.ContentTypeJSON {
+		contentType += ";stream=watch"
+	}
+	head(w, r, contentType)
+	w.WriteHeader(http.StatusOK)
+	f := &Frames{kind: k, media: media, options: options, out: bufio.NewWriterSize(w, 16<<10), flush: http.NewResponseController(w).Flush}
+	return f, f.Flush()
+}
+
+// Event adds the frame of one event about an object.
+func (f *Frames) Event(event watch.EventType, object Source) error {
+	parts, err := f.object(object)
+	if err != nil {
+		return err
+	}
+	return f.write(event, parts)
+}
+
+// Error adds the ERROR frame of err. A watch ends after it.
+func (f *Frames) Error(err error) error {
+	parts, err := encode(f.media, StatusOf(err))
+	if err != nil {
+		return err
+	}
+	return f.write(watch.Error, parts)
+}
+
+// Flush sends what has been added.
+func (f *Frames) Flush() error {
+	if err := f.out.Flush(); err != nil {
+		return err
+	}
+	return f.flush()
+}
+
+func (f *Frames) object(from Source) (Parts, error) {
+	if f.media.As.Kind != "Table" {
+		return f.kind.shape(f.media).object(f.media, from)
+	}
+	// Columns come once: the first event of a stream carries them for all.
+	options := *f.options
+	options.NoHeaders = f.columns
+	f.columns = true
+	return f.kind.table(f.media, []Source{from}, metav1.ListMeta{}, &options)
+}
+
+func (f *Frames) write(event watch.EventType, object Parts) error {
+	if f.media.Type == runtime.ContentTypeProtobuf {
+		return f.put(protoFrame(string(event), object))
+	}
+	fmt.Fprintf(f.out, `{"type":%q,"object":`, event)
+	if err := f.put(object); err != nil {
+		return err
+	}
+	_, err := f.out.WriteString("}\n")
+	return err
+}
+
+func (f *Frames) put(parts Parts) error {
+	for _, part := range parts {
+		if _, err := f.out.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package wire
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/net"
+	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/apiserver/request"
+)
+
+// gzipFrom is the size in bytes from which an answer is compressed for clients
+// that accept it: below, the time costs more than the bytes.
+const gzipFrom = 128 << 10
+
+var newline = []byte("\n")
+
+// Parts is an answer's body as slices that are written one after another. The
+// slices may be shared with other answers: nobody changes them.
+type Parts [][]byte
+
+func (p Parts) size() (n int) {
+	for _, part := range p {
+		n += len(part)
+	}
+	return n
+}
+
+func (p Parts) join() []byte {
+	out := make([]byte, 0, p.size())
+	for _, part := range p {
+		out = append(out, part...)
+	}
+	return out
+}
+
+// Write answers with an object that is no stored one: a Status, a review, a
+// discovery document. obj must have its TypeMeta set.
+func Write(w http.ResponseWriter, r *http.Request, code int, obj runtime.Object) {
+	media, err := Negotiate(r, Plain)
+	if err != nil {
+		Error(w, r, err)
+		return
+	}
+	WriteAs(w, r, media, code, obj)
+}
+
+// WriteAs is Write in a media type that has been negotiated.
+func WriteAs(w http.ResponseWriter, r *http.Request, media Media, code int, obj runtime.Object) {
+	parts, err := encode(media, obj)
+	if err != nil {
+		Respond(w, r, JSON, http.StatusNotAcceptable, Parts{mustJSON(StatusOf(err))})
+		return
+	}
+	Respond(w, r, media, code, parts)
+}
+
+// encode encodes obj anew, by its own TypeMeta.
+func encode(media Media, obj runtime.Object) (Parts, error) {
+	if media.Type == runtime.ContentTypeProtobuf {
+		raw, err := marshalProto(obj)
+		if err != nil {
+			return nil, err
+		}
+		return envelope(obj.GetObjectKind().GroupVersionKind(), raw), nil
+	}
+	data, err := json.Marshal(obj)
+	return Parts{data}, err
+}
+
+func mustJSON(status *metav1.Status) []byte {
+	data, err := json.Marshal(status)
+	if err != nil {
+		return []byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":500}`)
+	}
+	return data
+}
+
+// Respond sends a body that is complete. parts hold JSON for the JSON and YAML
+// media types. JSON ends with a newline, as kube-apiserver's does.
+func Respond(w http.ResponseWriter, r *http.Request, media Media, code int, parts Parts) {
+	switch {
+	case media.Type == runtime.ContentTypeYAML:
+		if data, err := yaml.JSONToYAML(parts.join()); err == nil { // JSON is YAML, at worst
+			parts = Parts{data}
+		}
+	case media.Type == runtime.ContentTypeJSON && media.Pretty:
+		var buf bytes.Buffer
+		if json.Indent(&buf, parts.join(), "", "  ") == nil {
+			parts = Parts{buf.Bytes()}
+		}
+	case media.Type == runtime.ContentTypeJSON:
+		parts = append(parts, newline)
+	}
+	head(w, r, media.Type)
+	if parts.size() >= gzipFrom && acceptsGzip(r) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Add("Vary", "Accept-Encoding")
+		w.WriteHeader(code)
+		zip, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		send(zip, parts)
+		zip.Close()
+		return
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(parts.size()))
+	w.WriteHeader(code)
+	send(w, parts)
+}
+
+// send writes until the client is gone; there is nobody left to tell then.
+func send(w io.Writer, parts Parts) {
+	for _, part := range parts {
+		if _, err := w.Write(part); err != nil {
+			return
+		}
+	}
+}
+
+// head sets the headers that all answers have.
+func head(w http.ResponseWriter, r *http.Request, contentType string) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-cache, private")
+	state := request.From(r.Context())
+	if state.AuditID != "" {
+		h.Set("Audit-ID", state.AuditID)
+	}
+	for _, text := range state.Warnings() {
+		if header, err := net.NewWarningHeader(299, "-", text); err == nil {
+			h.Add("Warning", header)
+		}
+	}
+}
+
+func acceptsGzip(r *http.Request) bool {
+	for _, value := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(value), ";")
+		if name == "gzip" {
+			return true
+		}
+	}
+	return false
+}

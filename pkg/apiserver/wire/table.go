@@ -1,0 +1,115 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/storage"
+)
+
+// Tables: what kubectl get shows, a row of cells for each object. The cells are
+// the resource's business (api.Resource.Row); ages make them differ from
+// second to second, so rows are the one thing that is not kept.
+
+// columns are a resource's, with their definitions encoded once.
+type columns struct {
+	definitions []byte
+	row         func(obj api.Object, now time.Time) []any
+}
+
+func newColumns(r *api.Resource) *columns {
+	definitions, row := r.Columns, r.Row
+	if row == nil {
+		docs := metav1.ObjectMeta{}.SwaggerDoc()
+		definitions = []metav1.TableColumnDefinition{
+			{Name: "Name", Type: "string", Format: "name", Description: docs["name"]},
+			{Name: "Created At", Type: "date", Description: docs["creationTimestamp"]},
+		}
+		row = func(obj api.Object, _ time.Time) []any {
+			return []any{obj.GetName(), obj.GetCreationTimestamp().UTC().Format(time.RFC3339)}
+		}
+	}
+	data, err := json.Marshal(definitions)
+	if err != nil { // plain strings and numbers always encode
+		data = []byte("[]")
+	}
+	return &columns{definitions: data, row: row}
+}
+
+// table answers with a row for each item. meta is the list's; for a single
+// object its resourceVersion is taken.
+func (k *Kind) table(media Media, items []Source, meta metav1.ListMeta, options *metav1.TableOptions) (Parts, error) {
+	now := time.Now()
+	rows := make(Parts, 0, 2*len(items)+2)
+	for i, item := range items {
+		obj, err := ObjectOf(item)
+		if err != nil {
+			return nil, err
+		}
+		if meta.ResourceVersion == "" {
+			meta.ResourceVersion = obj.GetResourceVersion()
+		}
+		row, err := k.row(obj, item, media, now, options)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			rows = append(rows, itemComma)
+		}
+		rows = append(rows, row...)
+	}
+	metadata, err := json.Marshal(meta)
+	if err != nil {
+		return nil, err
+	}
+	definitions := k.columns.definitions
+	if options.NoHeaders {
+		definitions = []byte("null")
+	}
+	version := media.As.GroupVersion().String()
+	head := fmt.Appendf(nil, `{"kind":"Table","apiVersion":%q,"metadata":%s,"columnDefinitions":%s,"rows":[`, version, metadata, definitions)
+	return append(append(Parts{head}, rows...), listTail), nil
+}
+
+func (k *Kind) row(obj api.Object, item Source, media Media, now time.Time, options *metav1.TableOptions) (Parts, error) {
+	cells, err := json.Marshal(k.columns.row(obj, now))
+	if err != nil {
+		return nil, err
+	}
+	object := Parts{[]byte("null")}
+	switch options.IncludeObject {
+	case metav1.IncludeNone:
+	case metav1.IncludeObject:
+		object, err = k.self.object(Media{Type: runtime.ContentTypeJSON}, item)
+	default:
+		partial := k.partial
+		partial.gvk.Version = media.As.Version
+		object, err = partial.object(Media{Type: runtime.ContentTypeJSON}, item)
+	}
+	if err != nil {
+		return nil, err
+	}
+	row := Parts{fmt.Appendf(nil, `{"cells":%s,"object":`, cells)}
+	return append(append(row, object...), []byte("}")), nil
+}
+
+// ObjectOf returns the object that a source has the bytes of. The caller may not
+// change it.
+func ObjectOf(item Source) (api.Object, error) {
+	switch item := item.(type) {
+	case Fresh:
+		return item.Object, nil
+	case *storage.Record:
+		return item.Object()
+	}
+	return nil, fmt.Errorf("no object behind a %T", item)
+}
+
+// ResourceVersion is a revision as clients see it.
+func ResourceVersion(revision int64) string { return strconv.FormatInt(revision, 10) }
