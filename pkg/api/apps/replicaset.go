@@ -2,16 +2,24 @@ package apps
 
 import (
 	"context"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/podspec"
 )
 
 // ReplicaSet is the resource replicasets.
+//
+// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/replica-set-v1/
 var ReplicaSet = &api.Resource{
-	Group:      "apps",
+	Group:      appsv1.GroupName,
 	Version:    "v1",
 	Kind:       "ReplicaSet",
 	Plural:     "replicasets",
@@ -21,13 +29,81 @@ var ReplicaSet = &api.Resource{
 	Namespaced: true,
 	New:        func() api.Object { return &appsv1.ReplicaSet{} },
 	NewList:    func() runtime.Object { return &appsv1.ReplicaSetList{} },
+
+	Default:             defaultReplicaSet,
+	PrepareCreate:       prepareReplicaSetCreate,
+	PrepareUpdate:       prepareReplicaSetUpdate,
+	Validate:            validateReplicaSet,
+	ValidateUpdate:      validateReplicaSetUpdate,
+	Warnings:            replicaSetWarnings,
+	UnconditionalUpdate: true,
+
+	Columns: replicaSetColumns,
+	Row:     replicaSetRow,
+
 	Subresources: []api.Subresource{
-		api.Status(putReplicaSetStatus),
+		scale(getReplicaSetScale, putReplicaSetScale),
+		{
+			Name: "status", Verbs: []string{"get", "patch", "update"},
+			Put:      putReplicaSetStatus,
+			Validate: validateReplicaSetStatus,
+		},
 	},
 }
 
+var replicaSetColumns = []metav1.TableColumnDefinition{
+	api.NameColumn,
+	api.Column("Desired", "integer", appsv1.ReplicaSetSpec{}.SwaggerDoc()["replicas"]),
+	api.Column("Current", "integer", appsv1.ReplicaSetStatus{}.SwaggerDoc()["replicas"]),
+	api.Column("Ready", "integer", appsv1.ReplicaSetStatus{}.SwaggerDoc()["readyReplicas"]),
+	api.AgeColumn,
+	containersColumn,
+	imagesColumn,
+	api.WideColumn("Selector", "string", appsv1.ReplicaSetSpec{}.SwaggerDoc()["selector"]),
+}
+
+func replicaSetRow(obj api.Object, now time.Time) []any {
+	rs := obj.(*appsv1.ReplicaSet)
+	names, images := templateCells(&rs.Spec.Template)
+	return []any{
+		rs.Name, int64(ptr.Deref(rs.Spec.Replicas, 0)), int64(rs.Status.Replicas), int64(rs.Status.ReadyReplicas),
+		api.Age(rs.CreationTimestamp, now), names, images, metav1.FormatLabelSelector(rs.Spec.Selector),
+	}
+}
+
+func defaultReplicaSet(obj api.Object) {
+	rs := obj.(*appsv1.ReplicaSet)
+	podspec.Defaults(&rs.Spec.Template.Spec)
+	setDefault(&rs.Spec.Replicas, 1)
+}
+
+func prepareReplicaSetCreate(_ context.Context, obj api.Object) {
+	rs := obj.(*appsv1.ReplicaSet)
+	rs.Status = appsv1.ReplicaSetStatus{}
+	rs.Generation = 1
+}
+
+func prepareReplicaSetUpdate(_ context.Context, obj, old api.Object) {
+	rs, before := obj.(*appsv1.ReplicaSet), old.(*appsv1.ReplicaSet)
+	rs.Status = before.Status
+	rs.Generation = before.Generation
+	if !equality.Semantic.DeepEqual(rs.Spec, before.Spec) {
+		rs.Generation++
+	}
+}
+
 func putReplicaSetStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*appsv1.ReplicaSet), body.(*appsv1.ReplicaSet)
-	to.ObjectMeta, to.Status = from.ObjectMeta, from.Status
+	rs, from := parent.(*appsv1.ReplicaSet), body.(*appsv1.ReplicaSet)
+	rs.ObjectMeta, rs.Status = from.ObjectMeta, from.Status
 	return nil
+}
+
+func getReplicaSetScale(parent api.Object) (api.Object, error) {
+	rs := parent.(*appsv1.ReplicaSet)
+	return newScale(rs, rs.Spec.Replicas, rs.Status.Replicas, rs.Spec.Selector)
+}
+
+func putReplicaSetScale(_ context.Context, parent, body api.Object) error {
+	rs, scale := parent.(*appsv1.ReplicaSet), body.(*autoscalingv1.Scale)
+	return putScale(&rs.ObjectMeta, &rs.Spec.Replicas, scale)
 }

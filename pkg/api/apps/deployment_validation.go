@@ -1,0 +1,103 @@
+package apps
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api"
+)
+
+func validateDeployment(obj api.Object) field.ErrorList {
+	spec, path := &obj.(*appsv1.Deployment).Spec, field.NewPath("spec")
+	errs := apivalidation.ValidateNonnegativeField(int64(ptr.Deref(spec.Replicas, 0)), path.Child("replicas"))
+	errs = append(errs, validateSelected(spec.Selector, &spec.Template, path)...)
+	errs = append(errs, validateStrategy(&spec.Strategy, path.Child("strategy"))...)
+	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(spec.MinReadySeconds), path.Child("minReadySeconds"))...)
+	if limit := spec.RevisionHistoryLimit; limit != nil {
+		errs = append(errs, apivalidation.ValidateNonnegativeField(int64(*limit), path.Child("revisionHistoryLimit"))...)
+	}
+	if deadline := spec.ProgressDeadlineSeconds; deadline != nil {
+		errs = append(errs, apivalidation.ValidateNonnegativeField(int64(*deadline), path.Child("progressDeadlineSeconds"))...)
+		if *deadline <= spec.MinReadySeconds {
+			errs = append(errs, field.Invalid(path.Child("progressDeadlineSeconds"), *deadline, "must be greater than minReadySeconds"))
+		}
+	}
+	return errs
+}
+
+func validateDeploymentUpdate(obj, old api.Object) field.ErrorList {
+	return append(validateDeployment(obj), apivalidation.ValidateImmutableField(
+		obj.(*appsv1.Deployment).Spec.Selector, old.(*appsv1.Deployment).Spec.Selector, field.NewPath("spec", "selector"))...)
+}
+
+func validateStrategy(s *appsv1.DeploymentStrategy, path *field.Path) field.ErrorList {
+	switch s.Type {
+	case appsv1.RecreateDeploymentStrategyType:
+		if s.RollingUpdate != nil {
+			return field.ErrorList{field.Forbidden(path.Child("rollingUpdate"), "may not be specified when strategy `type` is '"+string(s.Type)+"'")}
+		}
+		return nil
+	case appsv1.RollingUpdateDeploymentStrategyType:
+		return validateRollingUpdate(s.RollingUpdate, path.Child("rollingUpdate"))
+	default:
+		return field.ErrorList{field.NotSupported(path, s, []appsv1.DeploymentStrategyType{
+			appsv1.RecreateDeploymentStrategyType, appsv1.RollingUpdateDeploymentStrategyType})}
+	}
+}
+
+// validateRollingUpdate needs a rollout to be able to move: something may be
+// missing or something may be extra.
+func validateRollingUpdate(r *appsv1.RollingUpdateDeployment, path *field.Path) field.ErrorList {
+	unavailable, surge := *r.MaxUnavailable, *r.MaxSurge
+	errs := validateAmount(unavailable, path.Child("maxUnavailable"))
+	errs = append(errs, validateAmount(surge, path.Child("maxSurge"))...)
+	if amount(unavailable) == 0 && amount(surge) == 0 {
+		errs = append(errs, field.Invalid(path.Child("maxUnavailable"), unavailable, "may not be 0 when `maxSurge` is 0"))
+	}
+	if unavailable.Type == intstr.String && amount(unavailable) > 100 {
+		errs = append(errs, field.Invalid(path.Child("maxUnavailable"), unavailable, "must not be greater than 100%"))
+	}
+	return errs
+}
+
+// validateAmount checks a number of pods or a percentage of all.
+func validateAmount(a intstr.IntOrString, path *field.Path) (errs field.ErrorList) {
+	if a.Type == intstr.Int {
+		return apivalidation.ValidateNonnegativeField(int64(a.IntVal), path)
+	}
+	for _, msg := range validation.IsValidPercent(a.StrVal) {
+		errs = append(errs, field.Invalid(path, a, msg))
+	}
+	return errs
+}
+
+// amount returns the number, or the per cent, that a says; 0 if it is neither.
+func amount(a intstr.IntOrString) int {
+	n, err := intstr.GetScaledValueFromIntOrPercent(&a, 100, false)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func validateDeploymentStatus(obj, old api.Object) field.ErrorList {
+	s, before := obj.(*appsv1.Deployment).Status, old.(*appsv1.Deployment).Status
+	collisions := int64(ptr.Deref(s.CollisionCount, 0))
+	errs := nonnegative(
+		count{"observedGeneration", s.ObservedGeneration}, count{"replicas", int64(s.Replicas)},
+		count{"updatedReplicas", int64(s.UpdatedReplicas)}, count{"readyReplicas", int64(s.ReadyReplicas)},
+		count{"availableReplicas", int64(s.AvailableReplicas)}, count{"unavailableReplicas", int64(s.UnavailableReplicas)},
+		count{"terminatingReplicas", int64(ptr.Deref(s.TerminatingReplicas, 0))}, count{"collisionCount", collisions})
+	errs = append(errs, notAbove(s.UpdatedReplicas, s.Replicas, "updatedReplicas", moreThanReplicas)...)
+	errs = append(errs, notAbove(s.ReadyReplicas, s.Replicas, "readyReplicas", moreThanReplicas)...)
+	errs = append(errs, notAbove(s.AvailableReplicas, s.Replicas, "availableReplicas", moreThanReplicas)...)
+	errs = append(errs, notAbove(s.AvailableReplicas, s.ReadyReplicas, "availableReplicas", "cannot be greater than readyReplicas")...)
+	if collisions < int64(ptr.Deref(before.CollisionCount, 0)) {
+		errs = append(errs, field.Invalid(field.NewPath("status", "collisionCount"), collisions, "cannot be decremented"))
+	}
+	return errs
+}
