@@ -1,0 +1,193 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/authn"
+	"slowmo/pkg/apiserver/authz"
+	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/apiserver/wire"
+	"slowmo/pkg/component/cause"
+)
+
+// chain is the way of every request, in the order in which it runs. What
+// follows authorization depends on what is asked for: a write to a resource goes
+// through
+//
+//	decode -> default -> track fields -> mutating admission -> prepare
+//	-> validate -> validating admission -> storage -> negotiate -> write
+//
+// in package rest, a read is composed from bytes in the cache.
+func (s *Server) chain() http.Handler {
+	return through(
+		s.recovered,     // a panic is a 500, not the end of the server
+		s.informed,      // what is asked for, by whom caused, for how long
+		s.measured,      // counts and times
+		s.authenticated, // who asks: certificate, token; anonymous for health and version
+		s.audited,       // written down from here on
+		s.impersonated,  // as whom
+		s.limited,       // not too many at once; long-running ones leave
+		s.authorized,    // whether they may: Node, RBAC
+	)(s.routes())
+}
+
+// step is one part of the chain: it serves the request itself or hands it on.
+type step func(next http.Handler) http.Handler
+
+func through(steps ...step) step {
+	return func(last http.Handler) http.Handler {
+		for i := len(steps) - 1; i >= 0; i-- {
+			last = steps[i](last)
+		}
+		return last
+	}
+}
+
+func (s *Server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch problem := recover(); problem {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(problem)
+			default:
+				slog.Error("a request caused a panic", "method", r.Method, "path", r.URL.Path, "panic", problem, "stack", string(debug.Stack()))
+				wire.Error(w, r, apierrors.NewInternalError(fmt.Errorf("this request caused the server to panic: see its log")))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+const (
+	// requestTime is how long an ordinary request may take.
+	requestTime = time.Minute
+	// longestCause bounds what a client may say of its causes.
+	longestCause = 4 << 10
+)
+
+func (s *Server) informed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now()
+		state := &request.State{Received: now, Info: request.Parse(r), AuditID: auditID(r)}
+		if sent := r.Header.Get(cause.Header); sent != "" && len(sent) <= longestCause {
+			state.Cause = sent
+			state.Annotate("slowmo/cause", sent)
+		}
+		ctx, cancel := s.lifetime(r, longRunning(state.Info))
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(api.WithTime(request.With(ctx, state), now)))
+	})
+}
+
+// lifetime bounds an ordinary request; a long-running one ends when the server does.
+func (s *Server) lifetime(r *http.Request, long bool) (context.Context, context.CancelFunc) {
+	if !long {
+		limit := requestTime
+		if asked, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && asked > 0 && asked < limit {
+			limit = asked
+		}
+		return context.WithTimeout(r.Context(), limit)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	stop := context.AfterFunc(s.draining, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// longRunning says whether a request is a connection more than a question.
+func longRunning(info *request.Info) bool {
+	if info.Verb == "watch" {
+		return true
+	}
+	switch info.Subresource {
+	case "attach", "exec", "log", "portforward", "proxy":
+		return true
+	}
+	return strings.HasPrefix(info.Path, "/debug/pprof/")
+}
+
+func auditID(r *http.Request) string {
+	if id := r.Header.Get("Audit-ID"); id != "" && len(id) <= 64 {
+		return id
+	}
+	return uuid.NewString()
+}
+
+func (s *Server) authenticated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, known, err := s.Authenticator.Authenticate(r)
+		switch {
+		case err != nil:
+			slog.Debug("a request was not authenticated", "path", r.URL.Path, "error", err)
+			wire.Error(w, r, apierrors.NewUnauthorized("Unauthorized"))
+			return
+		case known:
+		case public(r.URL.Path):
+			user = &request.User{Name: request.Anonymous, Groups: []string{request.GroupUnauthenticated}}
+		default:
+			wire.Error(w, r, apierrors.NewUnauthorized("Unauthorized"))
+			return
+		}
+		r.Header.Del("Authorization") // nothing behind needs the secret
+		request.From(r.Context()).User = user
+		next.ServeHTTP(w, r)
+	})
+}
+
+// public says whether a path may be read by nobody in particular.
+func public(path string) bool {
+	for _, open := range []string{"/livez", "/readyz", "/healthz"} {
+		if path == open || strings.HasPrefix(path, open+"/") {
+			return true
+		}
+	}
+	return path == "/version" || path == "/version/"
+}
+
+func (s *Server) audited(next http.Handler) http.Handler {
+	if s.Auditor == nil {
+		return next
+	}
+	return s.Auditor.Audit(next)
+}
+
+func (s *Server) impersonated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		state := request.From(r.Context())
+		user, err := authn.Impersonate(r, state.User, s.Authorizer)
+		if err != nil {
+			wire.Error(w, r, err)
+			return
+		}
+		state.User = user
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) authorized(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		state := request.From(r.Context())
+		question := &request.Authorization{User: state.User, Info: state.Info}
+		decision, reason, err := s.Authorizer.Authorize(r.Context(), question)
+		if decision != request.Allow {
+			if err != nil {
+				slog.Debug("authorization failed", "user", state.User.Name, "path", state.Info.Path, "error", err)
+			}
+			state.Annotate("authorization.k8s.io/decision", "forbid")
+			wire.Error(w, r, authz.Forbidden(question, reason))
+			return
+		}
+		state.Annotate("authorization.k8s.io/decision", "allow")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,65 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/pprof"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/component"
+)
+
+// routes stands at the end of the chain.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	for kind, checks := range map[string][]component.Check{"livez": s.live(), "readyz": s.ready(), "healthz": s.live()} {
+		handler := component.HealthHandler(kind, checks...)
+		mux.Handle("/"+kind, handler)
+		mux.Handle("/"+kind+"/", handler)
+	}
+	mux.HandleFunc("/version", serveVersion)
+	mux.HandleFunc("/version/", serveVersion)
+	mux.Handle("/metrics", promhttp.HandlerFor(component.Registry, promhttp.HandlerOpts{}))
+	if s.Profiling {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	}
+	paths := []string{"/healthz", "/livez", "/metrics", "/readyz", "/version"}
+	for pattern, handler := range s.Routes {
+		mux.Handle(pattern, handler)
+		paths = append(paths, pattern)
+	}
+	discovery := newDiscovery(s.Resources, s.Address)
+	paths = append(paths, discovery.paths()...)
+	slices.Sort(paths)
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { servePaths(w, paths) })
+	mux.Handle("/api", discovery)
+	mux.Handle("/api/", discovery)
+	mux.Handle("/apis", discovery)
+	mux.Handle("/apis/", discovery)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info := request.InfoFrom(r.Context())
+		if info.IsResource && discovery.serves(info.APIGroup, info.APIVersion) {
+			s.resources.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// servePaths lists what is served, for people.
+func servePaths(w http.ResponseWriter, paths []string) {
+	w.Header().Set("Content-Type", "application/json")
+	data, err := json.MarshalIndent(map[string][]string{"paths": paths}, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write(data)
+}
