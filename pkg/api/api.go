@@ -65,7 +65,7 @@ type Resource struct {
 
 	// Validate answers for a new object, ValidateUpdate for a changed one, in
 	// upstream's wording and order. The server validates ObjectMeta before it
-	// calls them, by ValidateName for the name.
+	// calls them, by ValidateName for the name. May be nil.
 	Validate       func(obj Object) field.ErrorList
 	ValidateUpdate func(obj, old Object) field.ErrorList
 	ValidateName   func(name string, prefix bool) []string // nil: NameIsDNSSubdomain
@@ -146,7 +146,9 @@ type Subresource struct {
 	Kind schema.GroupVersionKind
 	New  func() Object
 
-	// Get derives the body from the parent; nil means the parent itself.
+	// Get derives the body from the parent; nil means the parent itself. A
+	// subresource with Get is a view of the spec: PrepareUpdate runs after its
+	// Put, as it does after an update of the parent.
 	Get func(parent Object) (Object, error)
 
 	// Put writes body into parent, which holds the stored state, and returns what may

@@ -123,5 +123,5 @@ func getDeploymentScale(parent api.Object) (api.Object, error) {
 
 func putDeploymentScale(_ context.Context, parent, body api.Object) error {
 	d, scale := parent.(*appsv1.Deployment), body.(*autoscalingv1.Scale)
-	return putScale(&d.ObjectMeta, &d.Spec.Replicas, scale)
+	return putScale(&d.Spec.Replicas, scale)
 }

@@ -105,5 +105,5 @@ func getReplicaSetScale(parent api.Object) (api.Object, error) {
 
 func putReplicaSetScale(_ context.Context, parent, body api.Object) error {
 	rs, scale := parent.(*appsv1.ReplicaSet), body.(*autoscalingv1.Scale)
-	return putScale(&rs.ObjectMeta, &rs.Spec.Replicas, scale)
+	return putScale(&rs.Spec.Replicas, scale)
 }

@@ -43,13 +43,10 @@ func newScale(parent api.Object, replicas *int32, current int32, selector *metav
 	}, nil
 }
 
-func putScale(meta *metav1.ObjectMeta, replicas **int32, scale *autoscalingv1.Scale) error {
+func putScale(replicas **int32, scale *autoscalingv1.Scale) error {
 	if errs := apivalidation.ValidateNonnegativeField(int64(scale.Spec.Replicas), field.NewPath("spec", "replicas")); len(errs) > 0 {
 		return errors.NewInvalid(autoscalingv1.SchemeGroupVersion.WithKind("Scale").GroupKind(), scale.Name, errs)
 	}
-	if ptr.Deref(*replicas, 0) != scale.Spec.Replicas {
-		*replicas = ptr.To(scale.Spec.Replicas)
-		meta.Generation++
-	}
+	*replicas = ptr.To(scale.Spec.Replicas)
 	return nil
 }

@@ -100,16 +100,12 @@ func preparePodCreate(_ context.Context, obj api.Object) {
 	}
 }
 
+// preparePodUpdate counts changes of the spec as generations; binding is none.
+//
+// https://kep.k8s.io/5067
 func preparePodUpdate(_ context.Context, obj, old api.Object) {
 	pod, before := obj.(*corev1.Pod), old.(*corev1.Pod)
 	pod.Status = before.Status
-	countPodGeneration(pod, before)
-}
-
-// countPodGeneration counts changes of the spec. Binding is none.
-//
-// https://kep.k8s.io/5067
-func countPodGeneration(pod, before *corev1.Pod) {
 	pod.Generation = before.Generation
 	if !equality.Semantic.DeepEqual(pod.Spec, before.Spec) {
 		pod.Generation++

@@ -123,12 +123,13 @@ func keepObservedGenerations(status *corev1.PodStatus, seen map[corev1.PodCondit
 	}
 }
 
+// wholePod is what a subresource shows that writes a part of the spec.
+func wholePod(parent api.Object) (api.Object, error) { return parent, nil }
+
 // putEphemeralContainers takes the ephemeral containers and nothing else.
 func putEphemeralContainers(_ context.Context, parent, body api.Object) error {
 	pod, from := parent.(*corev1.Pod), body.(*corev1.Pod)
-	before := pod.DeepCopy()
 	pod.Spec.EphemeralContainers = from.Spec.EphemeralContainers
-	countPodGeneration(pod, before)
 	return nil
 }
 
@@ -138,7 +139,6 @@ func putEphemeralContainers(_ context.Context, parent, body api.Object) error {
 // https://kep.k8s.io/1287
 func putPodResize(_ context.Context, parent, body api.Object) error {
 	pod, from := parent.(*corev1.Pod), body.(*corev1.Pod)
-	before := pod.DeepCopy()
 	resize := func(to, from []corev1.Container) {
 		wanted := map[string]*corev1.Container{}
 		for i := range from {
@@ -153,6 +153,5 @@ func putPodResize(_ context.Context, parent, body api.Object) error {
 	resize(pod.Spec.Containers, from.Spec.Containers)
 	resize(pod.Spec.InitContainers, from.Spec.InitContainers)
 	pod.Spec.Resources = from.Spec.Resources
-	countPodGeneration(pod, before)
 	return nil
 }

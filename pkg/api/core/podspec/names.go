@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -54,4 +55,19 @@ func ValidateTaintEffect(effect corev1.TaintEffect, mayBeEmpty bool, path *field
 	default:
 		return notSupported(effect, path, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
 	}
+}
+
+// ValidatePort checks a port that is given by its number or by its name.
+func ValidatePort(port intstr.IntOrString, path *field.Path) (errs field.ErrorList) {
+	var msgs []string
+	var value any = port.StrVal
+	if port.Type == intstr.Int {
+		msgs, value = validation.IsValidPortNum(int(port.IntVal)), port.IntVal
+	} else {
+		msgs = validation.IsValidPortName(port.StrVal)
+	}
+	for _, msg := range msgs {
+		errs = append(errs, field.Invalid(path, value, msg))
+	}
+	return errs
 }

@@ -1,0 +1,234 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/podspec"
+)
+
+// kubeletPort may not be opened to the outside by a load balancer.
+const kubeletPort = 10250
+
+func validateService(obj api.Object) field.ErrorList {
+	spec, path := &obj.(*corev1.Service).Spec, field.NewPath("spec")
+	errs := validateServiceType(spec, path)
+	errs = append(errs, validateServicePorts(spec, path.Child("ports"))...)
+	errs = append(errs, metav1validation.ValidateLabels(spec.Selector, path.Child("selector"))...)
+	errs = append(errs, validateServiceAffinity(spec, path)...)
+	errs = append(errs, validateClusterIPs(spec, path)...)
+	for i, ip := range spec.ExternalIPs {
+		path := path.Child("externalIPs").Index(i)
+		if invalid := validation.IsValidIPForLegacyField(path, ip, true, nil); len(invalid) > 0 {
+			errs = append(errs, invalid...)
+		} else {
+			errs = append(errs, api.ValidateEndpointIP(ip, path)...)
+		}
+	}
+	if spec.Type == "" {
+		errs = append(errs, field.Required(path.Child("type"), ""))
+	} else {
+		errs = append(errs, oneOf(spec.Type, path.Child("type"), corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName,
+			corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)...)
+	}
+	errs = append(errs, validateNodePorts(spec, path.Child("ports"))...)
+	errs = append(errs, validateBalancer(spec, path)...)
+	return append(errs, validateTraffic(spec, path)...)
+}
+
+func oneOf[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return field.ErrorList{field.NotSupported(path, value, allowed)}
+}
+
+func validateServiceType(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
+	if len(spec.Ports) == 0 && !isHeadless(spec) && spec.Type != corev1.ServiceTypeExternalName {
+		errs = append(errs, field.Required(path.Child("ports"), ""))
+	}
+	switch spec.Type {
+	case corev1.ServiceTypeLoadBalancer:
+		for i, port := range spec.Ports {
+			if port.Port == kubeletPort {
+				errs = append(errs, field.Invalid(path.Child("ports").Index(i), port.Port,
+					fmt.Sprintf("may not expose port %v externally since it is used by kubelet", kubeletPort)))
+			}
+		}
+		fallthrough
+	case corev1.ServiceTypeNodePort:
+		if isHeadless(spec) {
+			errs = append(errs, field.Invalid(path.Child("clusterIPs").Index(0), spec.ClusterIPs[0],
+				fmt.Sprintf("may not be set to 'None' for %s services", spec.Type)))
+		}
+	case corev1.ServiceTypeExternalName:
+		errs = append(errs, validateExternalName(spec, path)...)
+	}
+	return errs
+}
+
+func validateExternalName(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
+	const message = "may not be set for ExternalName services"
+	if len(spec.ClusterIPs) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("clusterIPs"), message))
+	}
+	if len(spec.IPFamilies) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("ipFamilies"), message))
+	}
+	if spec.IPFamilyPolicy != nil {
+		errs = append(errs, field.Forbidden(path.Child("ipFamilyPolicy"), message))
+	}
+	// A dot at the end says that the name is complete.
+	name := strings.TrimSuffix(spec.ExternalName, ".")
+	if name == "" {
+		return append(errs, field.Required(path.Child("externalName"), ""))
+	}
+	return append(errs, podspec.ValidateDNS1123Subdomain(name, path.Child("externalName"))...)
+}
+
+func validateServicePorts(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
+	names := sets.New[string]()
+	for i := range spec.Ports {
+		port, path := &spec.Ports[i], path.Index(i)
+		switch {
+		case port.Name == "" && len(spec.Ports) > 1:
+			errs = append(errs, field.Required(path.Child("name"), ""))
+		case port.Name != "":
+			errs = append(errs, podspec.ValidateDNS1123Label(port.Name, path.Child("name"))...)
+			if names.Has(port.Name) {
+				errs = append(errs, field.Duplicate(path.Child("name"), port.Name))
+			}
+			names.Insert(port.Name)
+		}
+		for _, msg := range validation.IsValidPortNum(int(port.Port)) {
+			errs = append(errs, field.Invalid(path.Child("port"), port.Port, msg))
+		}
+		if port.Protocol == "" {
+			errs = append(errs, field.Required(path.Child("protocol"), ""))
+		} else {
+			errs = append(errs, podspec.ValidateProtocol(port.Protocol, path.Child("protocol"))...)
+		}
+		errs = append(errs, podspec.ValidatePort(port.TargetPort, path.Child("targetPort"))...)
+		if port.AppProtocol != nil {
+			errs = append(errs, podspec.ValidateQualifiedName(*port.AppProtocol, path.Child("appProtocol"))...)
+		}
+	}
+	return errs
+}
+
+// validateNodePorts checks which ports have node ports and that no two ports are the same.
+func validateNodePorts(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
+	if spec.Type == corev1.ServiceTypeClusterIP {
+		for i, port := range spec.Ports {
+			if port.NodePort != 0 {
+				errs = append(errs, field.Forbidden(path.Index(i).Child("nodePort"), "may not be used when `type` is 'ClusterIP'"))
+			}
+		}
+	}
+	nodePorts, ports := map[portKey]bool{}, map[portKey]bool{}
+	for i, port := range spec.Ports {
+		key := portKey{port.Protocol, port.NodePort}
+		if port.NodePort != 0 && nodePorts[key] {
+			errs = append(errs, field.Duplicate(path.Index(i).Child("nodePort"), port.NodePort))
+		}
+		nodePorts[key] = true
+	}
+	for i, port := range spec.Ports {
+		key := portKey{port.Protocol, port.Port}
+		if ports[key] {
+			errs = append(errs, field.Duplicate(path.Index(i), corev1.ServicePort{Protocol: port.Protocol, Port: port.Port, TargetPort: intstr.IntOrString{}}))
+		}
+		ports[key] = true
+	}
+	return errs
+}
+
+func validateServiceAffinity(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
+	config := path.Child("sessionAffinityConfig")
+	switch spec.SessionAffinity {
+	case "":
+		return field.ErrorList{field.Required(path.Child("sessionAffinity"), "")}
+	case corev1.ServiceAffinityNone:
+		if spec.SessionAffinityConfig != nil {
+			errs = append(errs, field.Forbidden(config, fmt.Sprintf("must not be set when session affinity is %s", corev1.ServiceAffinityNone)))
+		}
+	case corev1.ServiceAffinityClientIP:
+		const longest = 86400
+		if seconds := *spec.SessionAffinityConfig.ClientIP.TimeoutSeconds; seconds <= 0 || seconds > longest {
+			errs = append(errs, field.Invalid(config.Child("clientIP", "timeoutSeconds"), seconds,
+				fmt.Sprintf("must be greater than 0 and less than %d", longest)))
+		}
+	default:
+		errs = oneOf(spec.SessionAffinity, path.Child("sessionAffinity"), corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
+	}
+	return errs
+}
+
+func validateBalancer(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
+	const message = "may only be used when `type` is 'LoadBalancer'"
+	isBalancer := spec.Type == corev1.ServiceTypeLoadBalancer
+	if ranges := path.Child("loadBalancerSourceRanges"); len(spec.LoadBalancerSourceRanges) > 0 && !isBalancer {
+		errs = append(errs, field.Forbidden(ranges, message))
+	} else {
+		for i, cidr := range spec.LoadBalancerSourceRanges {
+			errs = append(errs, validation.IsValidCIDRForLegacyField(ranges.Index(i), strings.TrimSpace(cidr), true, nil)...)
+		}
+	}
+	switch allocate := path.Child("allocateLoadBalancerNodePorts"); {
+	case spec.AllocateLoadBalancerNodePorts != nil && !isBalancer:
+		errs = append(errs, field.Forbidden(allocate, message))
+	case spec.AllocateLoadBalancerNodePorts == nil && isBalancer:
+		errs = append(errs, field.Required(allocate, ""))
+	}
+	if class := spec.LoadBalancerClass; class != nil {
+		if isBalancer {
+			errs = append(errs, podspec.ValidateQualifiedName(*class, path.Child("loadBalancerClass"))...)
+		} else {
+			errs = append(errs, field.Forbidden(path.Child("loadBalancerClass"), message))
+		}
+	}
+	return errs
+}
+
+func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
+	external := path.Child("externalTrafficPolicy")
+	switch policy := spec.ExternalTrafficPolicy; {
+	case !isExternal(spec) && policy != "":
+		errs = append(errs, field.Invalid(external, policy, "may only be set for externally-accessible services"))
+	case isExternal(spec) && policy == "":
+		errs = append(errs, field.Required(external, ""))
+	case isExternal(spec):
+		errs = append(errs, oneOf(policy, external, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
+	}
+	health := path.Child("healthCheckNodePort")
+	switch {
+	case !hasHealthCheck(spec) && spec.HealthCheckNodePort != 0:
+		errs = append(errs, field.Invalid(health, spec.HealthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"))
+	case hasHealthCheck(spec) && spec.HealthCheckNodePort == 0:
+		errs = append(errs, field.Required(health, ""))
+	case hasHealthCheck(spec):
+		for _, msg := range validation.IsValidPortNum(int(spec.HealthCheckNodePort)) {
+			errs = append(errs, field.Invalid(health, spec.HealthCheckNodePort, msg))
+		}
+	}
+	if policy := spec.InternalTrafficPolicy; policy != nil {
+		errs = append(errs, oneOf(*policy, path.Child("internalTrafficPolicy"), corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)...)
+	} else if hasClusterIP(spec) {
+		errs = append(errs, field.Required(path.Child("internalTrafficPolicy"), ""))
+	}
+	if d := spec.TrafficDistribution; d != nil {
+		errs = append(errs, oneOf(*d, path.Child("trafficDistribution"), corev1.ServiceTrafficDistributionPreferClose,
+			corev1.ServiceTrafficDistributionPreferSameNode, corev1.ServiceTrafficDistributionPreferSameZone)...)
+	}
+	return errs
+}
