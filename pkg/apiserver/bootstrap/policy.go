@@ -9,13 +9,13 @@ import (
 
 // The words of the tables in roles.go and controllers.go.
 const (
-	read     = "get list watch"
-	write    = "create delete deletecollection patch update"
-	all      = "create delete deletecollection get list patch update watch"
-	change   = "patch update"
-	core     = "core" // the group without a name
-	events   = "core events.k8s.io"
-	anything = "*"
+	read       = "get list watch"
+	write      = "create delete deletecollection patch update"
+	everything = "create delete deletecollection get list patch update watch"
+	change     = "patch update"
+	core       = "core" // the group without a name
+	events     = "core events.k8s.io"
+	anything   = "*"
 )
 
 // role is a default ClusterRole, or a Role when it has a namespace.

@@ -17,7 +17,7 @@ func clusterRoles() []role {
 		{name: "view", sums: "view", into: "edit"},
 		{name: "system:aggregate-to-admin", into: "admin", rules: []rbacv1.PolicyRule{
 			allow("create", "authorization.k8s.io", "localsubjectaccessreviews"),
-			allow(all, "rbac.authorization.k8s.io", "rolebindings roles"),
+			allow(everything, "rbac.authorization.k8s.io", "rolebindings roles"),
 		}},
 		{name: "system:aggregate-to-edit", into: "edit", rules: editRules()},
 		{name: "system:aggregate-to-view", into: "view", rules: viewRules()},
@@ -133,7 +133,7 @@ func editRules() []rbacv1.PolicyRule {
 		allow(write, "extensions", "daemonsets deployments deployments/rollback deployments/scale ingresses networkpolicies replicasets replicasets/scale replicationcontrollers/scale"),
 		allow(write, "policy", "poddisruptionbudgets"),
 		allow(write, "networking.k8s.io", "ingresses networkpolicies"),
-		allow(all, "coordination.k8s.io", "leases"),
+		allow(everything, "coordination.k8s.io", "leases"),
 		allow(write, "resource.k8s.io", "resourceclaims resourceclaimtemplates"),
 	}
 }
@@ -175,7 +175,7 @@ func schedulerRules() []rbacv1.PolicyRule {
 		recordEvents(),
 		allow("create", "coordination.k8s.io", "leases"),
 		named(allow("get list update watch", "coordination.k8s.io", "leases"), "kube-scheduler"),
-		allow(all, "coordination.k8s.io", "leasecandidates"),
+		allow(everything, "coordination.k8s.io", "leasecandidates"),
 		allow(read, core, "nodes"),
 		allow("delete get list watch", core, "pods"),
 		allow("create", core, "bindings pods/binding"),
