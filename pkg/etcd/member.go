@@ -80,7 +80,8 @@ func (c Config) listenURLs() ([]url.URL, error) {
 type Member struct {
 	server *embed.Etcd
 	client *clientv3.Client
-	lock   *os.File // holds the data directory
+	lock   *os.File        // holds the data directory
+	level  zap.AtomicLevel // of its log
 }
 
 // Start starts a member and returns once it leads and answers. ctx bounds the
@@ -93,9 +94,9 @@ func Start(ctx context.Context, c Config) (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Until it is ready the member tells at length what it is configured not to do.
-	// Whatever stops it is returned as an error.
-	level := zap.NewAtomicLevelAt(zapcore.ErrorLevel)
+	// Until it is ready the member tells at length what it is configured not to do
+	// and that its version is not on disk yet. Whatever stops it is returned as an error.
+	level := zap.NewAtomicLevelAt(zapcore.FatalLevel)
 	config, err := embedConfig(c, level)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -104,9 +105,10 @@ func Start(ctx context.Context, c Config) (*Member, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("etcd: cannot start in %s: %w", c.Dir, err), lock.Close())
 	}
-	m := &Member{server: server, client: v3client.New(server.Server), lock: lock}
+	m := &Member{server, v3client.New(server.Server), lock, level}
 	select {
 	case <-server.Server.ReadyNotify():
+		server.Server.Backend().ForceCommit()
 		level.SetLevel(zapcore.WarnLevel)
 		return m, nil
 	case err = <-server.Err():
@@ -181,6 +183,7 @@ func (m *Member) Failed() <-chan error { return m.server.Err() }
 
 // Close stops the member and gives the data directory up.
 func (m *Member) Close() error {
+	m.level.SetLevel(zapcore.FatalLevel) // it calls the end of each of its servers an error
 	err := m.client.Close()
 	if errors.Is(err, context.Canceled) {
 		err = nil // what Close of an in-process client always says

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -40,6 +42,7 @@ func bigPod(t testing.TB, name string) *corev1.Pod {
 func spread(b *testing.B, n int, f func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
+	cpu := processorTime(b)
 	b.ResetTimer()
 	for range n {
 		wg.Go(func() {
@@ -51,6 +54,15 @@ func spread(b *testing.B, n int, f func(i int)) {
 	wg.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+	b.ReportMetric(float64((processorTime(b)-cpu).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+}
+
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func BenchmarkCreate(b *testing.B) {
@@ -141,12 +153,14 @@ func BenchmarkWatch200(b *testing.B) {
 			}
 		})
 	}
+	cpu := processorTime(b)
 	b.ResetTimer()
 	for i := range b.N {
 		set(b, w.maps, "default", "a", func(m *corev1.ConfigMap) { m.Data["n"] = fmt.Sprint(i) })
 	}
 	wg.Wait()
 	b.ReportMetric(float64(delivered.Load())/b.Elapsed().Seconds(), "deliveries/s")
+	b.ReportMetric(float64((processorTime(b)-cpu).Nanoseconds())/1000/float64(delivered.Load()), "cpu-µs/delivery")
 	if encoded.Load() != int64(b.N) {
 		b.Errorf("%d encodings of %d changes", encoded.Load(), b.N)
 	}
