@@ -154,7 +154,7 @@ func (w walk) reachInside(t *testing.T) {
 func (w walk) portForward(t *testing.T, pod string) {
 	port := freePort(t)
 	cmd := exec.Command(w.binary, "port-forward", pod, fmt.Sprintf("%d:8080", port))
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+shared.kubeconfig())
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+shared.Kubeconfig())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func scrape(t *testing.T, port int, path string) string {
 	if port == 10249 || port == 10256 || port == 10248 {
 		scheme = "http"
 	}
-	pki := filepath.Join(shared.root, "pki")
+	pki := filepath.Join(shared.Root, "pki")
 	out, err := exec.Command("curl", "-sSk", "--max-time", "10", "--cert", filepath.Join(pki, "admin.crt"), "--key", filepath.Join(pki, "admin.key"),
 		fmt.Sprintf("%s://127.0.0.1:%d%s", scheme, port, path)).CombinedOutput()
 	if err != nil {
@@ -102,7 +102,7 @@ func TestMetricsAndHealth(t *testing.T) {
 // TestPrometheus scrapes all with Debian's Prometheus and the deployed configuration.
 func TestPrometheus(t *testing.T) {
 	port := freePort(t)
-	server := exec.Command("prometheus", "--config.file="+filepath.Join(shared.root, "prometheus.yml"),
+	server := exec.Command("prometheus", "--config.file="+filepath.Join(shared.Root, "prometheus.yml"),
 		"--storage.tsdb.path="+t.TempDir(), fmt.Sprintf("--web.listen-address=127.0.0.1:%d", port))
 	log, err := os.Create(filepath.Join(t.TempDir(), "prometheus.log"))
 	if err != nil {

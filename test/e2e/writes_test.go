@@ -37,7 +37,7 @@ type auditEvent struct {
 // auditMark returns the present end of the audit log.
 func auditMark(t *testing.T) int64 {
 	t.Helper()
-	info, err := os.Stat(shared.audit)
+	info, err := os.Stat(shared.Audit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func auditMark(t *testing.T) int64 {
 // whether or not anybody does anything: leases, nodes' heartbeats, reviews.
 func writesSince(t *testing.T, mark int64) []write {
 	t.Helper()
-	log, err := os.Open(shared.audit)
+	log, err := os.Open(shared.Audit)
 	if err != nil {
 		t.Fatal(err)
 	}
