@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -22,7 +23,19 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
+	version := flag.Bool("version", false, "print the version and exit")
+	stubborn := flag.Bool("ignore-term", false, "go on after SIGTERM, to see what a pod's grace period does")
+	flag.Parse()
+	if *version {
+		fmt.Println("echoserver 1.4")
+		return
+	}
+	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}
+	if *stubborn {
+		signal.Ignore(syscall.SIGTERM)
+		ends = ends[1:]
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "echoserver:", err)
