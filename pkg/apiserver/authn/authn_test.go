@@ -1,0 +1,179 @@
+package authn
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/pki"
+)
+
+func authority(t testing.TB) *pki.CA {
+	t.Helper()
+	ca, err := pki.EnsureCA(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+// withCertificate is a request on a connection whose client showed pair.
+func withCertificate(t testing.TB, pair pki.Pair) *http.Request {
+	t.Helper()
+	cert, err := pki.ParseCertificate(pair.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}}
+	return r
+}
+
+func issue(t testing.TB, ca *pki.CA, r pki.Request) pki.Pair {
+	t.Helper()
+	pair, err := ca.Issue(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
+
+func TestClientCertificates(t *testing.T) {
+	ca, stranger := authority(t), authority(t)
+	c := NewClientCertificates(ca.Pool())
+	alice := issue(t, ca, pki.Request{CommonName: "alice", Organizations: []string{"dev", "ops"}})
+	for range 2 { // the second time from the cache
+		user, ok, err := c.Authenticate(withCertificate(t, alice))
+		if err != nil || !ok || user.Name != "alice" || !slices.Equal(user.Groups, []string{"dev", "ops", request.GroupAuthenticated}) {
+			t.Errorf("got %+v, %v, %v", user, ok, err)
+		}
+	}
+	for name, pair := range map[string]pki.Pair{
+		"of another authority": issue(t, stranger, pki.Request{CommonName: "alice"}),
+		"of a server":          issue(t, ca, pki.Server("alice", "localhost")),
+		"without a name":       issue(t, ca, pki.Request{Organizations: []string{"dev"}}),
+	} {
+		if user, ok, err := c.Authenticate(withCertificate(t, pair)); ok || err == nil {
+			t.Errorf("a certificate %s is %+v, %v", name, user, err)
+		}
+	}
+	if _, ok, err := c.Authenticate(httptest.NewRequest("GET", "/", nil)); ok || err != nil {
+		t.Errorf("no certificate: %v, %v", ok, err)
+	}
+}
+
+func TestTokenFile(t *testing.T) {
+	tokens, err := parseTokens(strings.NewReader("secret,bob,7,\"dev,ops\"\nother,eve,8\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bearer := Bearer{Tokens: []TokenAuthenticator{tokens}}
+	for header, want := range map[string]string{
+		"Bearer secret": "bob",
+		"bearer other":  "eve",
+		"Bearer wrong":  "",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", header)
+		user, ok, err := bearer.Authenticate(r)
+		if ok != (want != "") || ok && user.Name != want || !ok && err == nil {
+			t.Errorf("%q: %+v, %v, %v", header, user, ok, err)
+		}
+	}
+	for _, header := range []string{"", "Basic c2VjcmV0", "Bearer", "Bearer  "} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", header)
+		if _, ok, err := bearer.Authenticate(r); ok || err != nil {
+			t.Errorf("%q counts as a token: %v, %v", header, ok, err)
+		}
+	}
+	for _, bad := range []string{"token,only", ",user,1", "t,,1", "t,u,1\nt,v,2"} {
+		if _, err := parseTokens(strings.NewReader(bad)); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+// allowing allows the listed "resource[/sub] [namespace/]name".
+type allowing []string
+
+func (a allowing) Authorize(_ context.Context, q *request.Authorization) (request.Decision, string, error) {
+	what := q.Info.Resource
+	if q.Info.Subresource != "" {
+		what += "/" + q.Info.Subresource
+	}
+	name := q.Info.Name
+	if q.Info.Namespace != "" {
+		name = q.Info.Namespace + "/" + name
+	}
+	if q.Info.Verb == "impersonate" && slices.Contains(a, what+" "+name) {
+		return request.Allow, "", nil
+	}
+	return request.NoOpinion, "", nil
+}
+
+func TestImpersonate(t *testing.T) {
+	real := &request.User{Name: "alice", Groups: []string{request.GroupAuthenticated}}
+	for _, test := range []struct {
+		name    string
+		headers [][2]string
+		allow   allowing
+		want    *request.User
+		err     string
+	}{
+		{"nobody", nil, nil, real, ""},
+		{"a user", [][2]string{{"Impersonate-User", "bob"}}, allowing{"users bob"},
+			&request.User{Name: "bob", Groups: []string{request.GroupAuthenticated}}, ""},
+		{"a user it may not", [][2]string{{"Impersonate-User", "bob"}}, nil, nil,
+			`users "bob" is forbidden: User "alice" cannot impersonate resource "users" in API group "" at the cluster scope`},
+		{"groups", [][2]string{{"Impersonate-User", "bob"}, {"Impersonate-Group", "a"}, {"Impersonate-Group", "b"}}, allowing{"users bob", "groups a", "groups b"},
+			&request.User{Name: "bob", Groups: []string{"a", "b", request.GroupAuthenticated}}, ""},
+		{"a group it may not", [][2]string{{"Impersonate-User", "bob"}, {"Impersonate-Group", "system:masters"}}, allowing{"users bob"}, nil, `groups "system:masters" is forbidden`},
+		{"a service account", [][2]string{{"Impersonate-User", "system:serviceaccount:ns:app"}}, allowing{"serviceaccounts ns/app"},
+			&request.User{Name: "system:serviceaccount:ns:app", Groups: []string{"system:serviceaccounts", "system:serviceaccounts:ns", request.GroupAuthenticated}}, ""},
+		{"an extra", [][2]string{{"Impersonate-User", "bob"}, {"Impersonate-Extra-Acme.com%2Fproject", "p"}}, allowing{"users bob", "userextras/acme.com/project p"},
+			&request.User{Name: "bob", Groups: []string{request.GroupAuthenticated}, Extra: map[string][]string{"acme.com/project": {"p"}}}, ""},
+		{"a group without a user", [][2]string{{"Impersonate-Group", "a"}}, nil, nil, "must name a user"},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		for _, h := range test.headers {
+			r.Header.Add(h[0], h[1])
+		}
+		got, err := Impersonate(r, real, test.allow)
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%s: got %v, want %s", test.name, err, test.err)
+			}
+			continue
+		}
+		if err != nil || got.Name != test.want.Name || !slices.Equal(got.Groups, test.want.Groups) || len(got.Extra) != len(test.want.Extra) {
+			t.Errorf("%s: got %+v, %v, want %+v", test.name, got, err, test.want)
+		}
+		for key, values := range test.want.Extra {
+			if !slices.Equal(got.Extra[key], values) {
+				t.Errorf("%s: extra %s is %v", test.name, key, got.Extra[key])
+			}
+		}
+		if len(r.Header) > 0 {
+			t.Errorf("%s: headers are left: %v", test.name, r.Header)
+		}
+	}
+}
+
+func BenchmarkClientCertificate(b *testing.B) {
+	ca := authority(b)
+	c := NewClientCertificates(ca.Pool())
+	r := withCertificate(b, issue(b, ca, pki.Admin().Request()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok, _ := c.Authenticate(r); !ok {
+			b.Fatal("not authenticated")
+		}
+	}
+}
