@@ -1,0 +1,195 @@
+package apiserver
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"slowmo/pkg/component"
+)
+
+// Options are the server's flags, named as kube-apiserver's.
+type Options struct {
+	DataDir                               string   // of the embedded etcd
+	EtcdServers                           []string // of an etcd outside; then DataDir is not used
+	EtcdCAFile, EtcdCertFile, EtcdKeyFile string
+
+	BindAddress, AdvertiseAddress string
+	SecurePort                    int
+	CertDir                       string // where what is not given is made and kept
+	TLSCertFile, TLSKeyFile       string
+
+	ClientCAFile, TokenAuthFile string
+	AuthorizationModes          []string
+	EnableAdmission             []string
+	DisableAdmission            []string
+	AllowPrivileged             bool
+
+	ServiceRange          string // CIDR
+	NodePorts             string // FROM-TO
+	ServiceAccountIssuer  string
+	ServiceAccountKeys    []string
+	ServiceAccountSigning string
+	APIAudiences          []string
+
+	EventTTL                 time.Duration
+	AuditPolicyFile          string
+	AuditLogPath             string
+	MaxRequests, MaxMutating int
+	Profiling                bool
+	ShutdownDelay            time.Duration
+}
+
+// NewOptions returns the defaults.
+func NewOptions() *Options {
+	return &Options{
+		DataDir:              "/var/lib/slowmo/etcd",
+		BindAddress:          "0.0.0.0",
+		SecurePort:           6443,
+		CertDir:              "/var/run/kubernetes",
+		AuthorizationModes:   []string{"Node", "RBAC"},
+		AllowPrivileged:      true,
+		ServiceRange:         "10.96.0.0/16",
+		NodePorts:            "30000-32767",
+		ServiceAccountIssuer: "https://kubernetes.default.svc.cluster.local",
+		EventTTL:             time.Hour,
+		MaxRequests:          400,
+		MaxMutating:          200,
+		Profiling:            true,
+	}
+}
+
+// AddTo adds the flags.
+func (o *Options) AddTo(f *component.Flags) {
+	f.StringVar(&o.DataDir, "data-dir", o.DataDir, "directory of the embedded etcd")
+	f.StringSliceVar(&o.EtcdServers, "etcd-servers", nil, "URLs of an etcd outside, instead of the embedded one")
+	f.StringVar(&o.EtcdCAFile, "etcd-cafile", "", "authority of the etcd servers' certificates")
+	f.StringVar(&o.EtcdCertFile, "etcd-certfile", "", "client certificate for etcd")
+	f.StringVar(&o.EtcdKeyFile, "etcd-keyfile", "", "its key")
+
+	f.StringVar(&o.BindAddress, "bind-address", o.BindAddress, "address to serve on")
+	f.StringVar(&o.AdvertiseAddress, "advertise-address", "", "address at which others reach the server; empty means this host's own")
+	f.IntVar(&o.SecurePort, "secure-port", o.SecurePort, "port to serve HTTPS on")
+	f.StringVar(&o.CertDir, "cert-dir", o.CertDir, "where certificates, keys and admin.kubeconfig are made if they are not given")
+	f.StringVar(&o.TLSCertFile, "tls-cert-file", "", "serving certificate, PEM; made in --cert-dir if not given")
+	f.StringVar(&o.TLSKeyFile, "tls-private-key-file", "", "its key, PEM")
+
+	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "authority of client certificates; made in --cert-dir if not given")
+	f.StringVar(&o.TokenAuthFile, "token-auth-file", "", `file of lines token,user,uid,"group,group"`)
+	f.StringSliceVar(&o.AuthorizationModes, "authorization-mode", o.AuthorizationModes, "authorizers in order: Node, RBAC, AlwaysAllow, AlwaysDeny")
+	f.StringSliceVar(&o.EnableAdmission, "enable-admission-plugins", nil, "admission plugins to run beside the default ones")
+	f.StringSliceVar(&o.DisableAdmission, "disable-admission-plugins", nil, "default admission plugins not to run")
+	f.BoolVar(&o.AllowPrivileged, "allow-privileged", o.AllowPrivileged, "allow privileged containers")
+
+	f.StringVar(&o.ServiceRange, "service-cluster-ip-range", o.ServiceRange, "CIDR of cluster IPs")
+	f.StringVar(&o.NodePorts, "service-node-port-range", o.NodePorts, "ports for NodePort services")
+	f.StringVar(&o.ServiceAccountIssuer, "service-account-issuer", o.ServiceAccountIssuer, "issuer of service account tokens")
+	f.StringArrayVar(&o.ServiceAccountKeys, "service-account-key-file", nil, "keys that verify service account tokens, PEM; may be repeated")
+	f.StringVar(&o.ServiceAccountSigning, "service-account-signing-key-file", "", "key that signs them; made in --cert-dir if not given")
+	f.StringSliceVar(&o.APIAudiences, "api-audiences", nil, "audiences of tokens for this server; empty means the issuer")
+
+	f.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "how long events are kept")
+	f.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "what is written to the audit log; empty means metadata of everything")
+	f.StringVar(&o.AuditLogPath, "audit-log-path", "", "audit log file; - is standard output, empty writes none")
+	f.IntVar(&o.MaxRequests, "max-requests-inflight", o.MaxRequests, "reads at once; 0 is no limit")
+	f.IntVar(&o.MaxMutating, "max-mutating-requests-inflight", o.MaxMutating, "writes at once; 0 is no limit")
+	f.BoolVar(&o.Profiling, "profiling", o.Profiling, "serve /debug/pprof")
+	f.DurationVar(&o.ShutdownDelay, "shutdown-delay-duration", 0, "how long to serve on after the end was asked for, not ready")
+}
+
+// Validate says what cannot be used, and how to mend it.
+func (o *Options) Validate() error {
+	if o.SecurePort < 1 || o.SecurePort > 65535 {
+		return component.Usagef("--secure-port %d is no port: give one of 1-65535", o.SecurePort)
+	}
+	if (o.TLSCertFile == "") != (o.TLSKeyFile == "") {
+		return component.Usagef("--tls-cert-file and --tls-private-key-file go together: give both or none")
+	}
+	if _, err := o.serviceRanges(); err != nil {
+		return err
+	}
+	if _, _, err := o.nodePorts(); err != nil {
+		return err
+	}
+	for _, mode := range o.AuthorizationModes {
+		switch mode {
+		case "Node", "RBAC", "AlwaysAllow", "AlwaysDeny":
+		default:
+			return component.Usagef("--authorization-mode %q is not known: use Node, RBAC, AlwaysAllow or AlwaysDeny", mode)
+		}
+	}
+	for flag, file := range map[string]string{"client-ca-file": o.ClientCAFile, "token-auth-file": o.TokenAuthFile,
+		"tls-cert-file": o.TLSCertFile, "tls-private-key-file": o.TLSKeyFile, "audit-policy-file": o.AuditPolicyFile} {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			return component.Usagef("--%s: %w", flag, err)
+		}
+	}
+	if o.EventTTL <= 0 {
+		return component.Usagef("--event-ttl %s: give a duration above zero", o.EventTTL)
+	}
+	return nil
+}
+
+// serviceRanges are the ranges of cluster IPs: one, or one of each family.
+func (o *Options) serviceRanges() (ranges []netip.Prefix, err error) {
+	for _, text := range strings.Split(o.ServiceRange, ",") {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, component.Usagef("--service-cluster-ip-range %q is no CIDR: give one like 10.96.0.0/16", text)
+		}
+		ranges = append(ranges, prefix.Masked())
+	}
+	return ranges, nil
+}
+
+func (o *Options) nodePorts() (first, last int, err error) {
+	from, to, _ := strings.Cut(o.NodePorts, "-")
+	first, err = strconv.Atoi(from)
+	if err == nil {
+		last, err = strconv.Atoi(to)
+	}
+	if err != nil || first < 1 || last > 65535 || first > last {
+		return 0, 0, component.Usagef("--service-node-port-range %q is no range: give one like 30000-32767", o.NodePorts)
+	}
+	return first, last, nil
+}
+
+// advertised returns the address that others are told, and that the service
+// "kubernetes" leads to.
+func (o *Options) advertised() (netip.Addr, error) {
+	if o.AdvertiseAddress != "" {
+		addr, err := netip.ParseAddr(o.AdvertiseAddress)
+		if err != nil {
+			return addr, component.Usagef("--advertise-address %q is no IP address", o.AdvertiseAddress)
+		}
+		return addr, nil
+	}
+	if addr, err := netip.ParseAddr(o.BindAddress); err == nil && !addr.IsUnspecified() {
+		return addr, nil
+	}
+	// No packet is sent: the kernel says from where it would.
+	if conn, err := net.Dial("udp", "192.0.2.1:9"); err == nil {
+		defer conn.Close()
+		return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr(), nil
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+}
+
+// inCertDir returns the path of a file that is made if it is not given.
+func (o *Options) inCertDir(name string) string { return filepath.Join(o.CertDir, name) }
+
+func (o *Options) listen() (net.Listener, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(o.BindAddress, fmt.Sprint(o.SecurePort)))
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve on port %d: %w; give another by --secure-port", o.SecurePort, err)
+	}
+	return listener, nil
+}
