@@ -178,6 +178,9 @@ func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if !e.resource.Namespaced {
 		c.namespace = ""
 	}
+	if c.info.Subresource == "" && !fits(info) {
+		return nil, wire.MethodNotAllowed()
+	}
 	verbs := e.verbs()
 	if info.Subresource != "" {
 		if c.sub = e.subs[info.Subresource]; c.sub == nil {
@@ -189,6 +192,16 @@ func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*call, error) {
 		return nil, wire.MethodNotAllowed()
 	}
 	return c, nil
+}
+
+// fits says whether the verb belongs to a path with or without a name.
+func fits(info *request.Info) bool {
+	switch named := len(info.Parts) > 1; info.Verb {
+	case "create", "list", "watch", "deletecollection":
+		return !named
+	default:
+		return named
+	}
 }
 
 func (e *endpoint) verbs() []string {
