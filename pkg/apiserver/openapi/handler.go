@@ -1,0 +1,201 @@
+package openapi
+
+import (
+	"bytes"
+	"crypto/sha512"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"slowmo/pkg/api"
+)
+
+// documents makes the documents and keeps their bytes.
+type documents struct {
+	version string
+	served  []served
+	started time.Time
+
+	// merge is filled by the first document and read-only from then on.
+	merge func() (mergeRules, error)
+	// swagger and groups make a document at the first call and return it from then on.
+	swagger func() (*document, error)
+	groups  map[string]func() (*document, error) // by path: apis/apps/v1
+}
+
+// document is one document in its two encodings. It is immutable.
+type document struct {
+	json, proto []byte
+	hash        string // of the JSON, in upper-case hex
+}
+
+// New returns the handler of /openapi/v2 and /openapi/v3. version is what the
+// documents say of the server, "v1.37.2". The handler is safe for concurrent use.
+func New(resources []*api.Resource, scheme *runtime.Scheme, version string) http.Handler {
+	d := &documents{
+		version: version, served: servedOf(resources), started: time.Now(),
+		groups: map[string]func() (*document, error){},
+	}
+	d.merge = sync.OnceValues(func() (mergeRules, error) { return newMergeRules(scheme) })
+	d.swagger = sync.OnceValues(func() (*document, error) { return d.build(d.v2) })
+	for _, s := range d.served {
+		gv := s.gv
+		d.groups[strings.TrimPrefix(rootOf(gv), "/")] = sync.OnceValues(func() (*document, error) {
+			return d.build(func() ([]byte, []byte, error) { return d.v3(gv) })
+		})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /openapi/v2", d.serveV2)
+	mux.HandleFunc("GET /openapi/v3", d.serveIndex)
+	mux.HandleFunc("GET /openapi/v3/{path...}", d.serveV3)
+	return mux
+}
+
+func (d *documents) build(encode func() ([]byte, []byte, error)) (*document, error) {
+	if _, err := d.merge(); err != nil {
+		return nil, err
+	}
+	j, p, err := encode()
+	if err != nil {
+		return nil, err
+	}
+	return &document{json: j, proto: p, hash: fmt.Sprintf("%X", sha512.Sum512(j))}, nil
+}
+
+func (d *documents) newModels(dialect dialect) *models {
+	rules, _ := d.merge() // build has seen that there is no error
+	kinds := map[reflect.Type][]runtimeschema.GroupVersionKind{}
+	for _, s := range d.served {
+		kinds[s.object] = []runtimeschema.GroupVersionKind{s.gv.WithKind(s.resource.Kind)}
+		if s.list != nil {
+			kinds[s.list] = []runtimeschema.GroupVersionKind{s.gv.WithKind(s.resource.Kind + "List")}
+		}
+		for _, sub := range s.resource.Subresources {
+			if sub.New != nil {
+				kinds[elem(sub.New())] = []runtimeschema.GroupVersionKind{sub.Kind}
+			}
+		}
+	}
+	kinds[statusType] = []runtimeschema.GroupVersionKind{{Version: "v1", Kind: "Status"}}
+	kinds[deleteType] = d.everywhere("DeleteOptions")
+	kinds[reflect.TypeFor[metav1.WatchEvent]()] = d.everywhere("WatchEvent")
+	return &models{dialect: dialect, merge: rules, kinds: kinds, schemas: map[string]*schema{}}
+}
+
+// everywhere is a kind that each group-version has.
+func (d *documents) everywhere(kind string) (kinds []runtimeschema.GroupVersionKind) {
+	seen := map[runtimeschema.GroupVersion]bool{}
+	for _, s := range d.served {
+		if !seen[s.gv] {
+			seen[s.gv] = true
+			kinds = append(kinds, s.gv.WithKind(kind))
+		}
+	}
+	return kinds
+}
+
+func (d *documents) serveV2(w http.ResponseWriter, r *http.Request) {
+	doc, err := d.swagger()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	d.write(w, r, doc, "v2")
+}
+
+// serveIndex lists the group-versions. An address holds the hash of its
+// document, so that clients may keep it for good.
+func (d *documents) serveIndex(w http.ResponseWriter, r *http.Request) {
+	type entry struct {
+		URL string `json:"serverRelativeURL"`
+	}
+	index := struct {
+		Paths map[string]entry `json:"paths"`
+	}{map[string]entry{}}
+	for path, get := range d.groups {
+		doc, err := get()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		index.Paths[path] = entry{"/openapi/v3/" + path + "?hash=" + doc.hash}
+	}
+	body, err := json.Marshal(index)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprintf("%q", fmt.Sprintf("%X", sha512.Sum512(body))))
+	http.ServeContent(w, r, "", d.started, bytes.NewReader(body))
+}
+
+func (d *documents) serveV3(w http.ResponseWriter, r *http.Request) {
+	path := r.PathValue("path")
+	get, ok := d.groups[path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	doc, err := get()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if hash := r.URL.Query().Get("hash"); hash != "" {
+		if hash != doc.hash {
+			http.Redirect(w, r, (&url.URL{Path: r.URL.Path, RawQuery: "hash=" + doc.hash}).String(), http.StatusMovedPermanently)
+			return
+		}
+		w.Header().Set("Cache-Control", "public, immutable")
+		w.Header().Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(http.TimeFormat))
+	}
+	d.write(w, r, doc, "v3")
+}
+
+// write sends the encoding that the client prefers: protobuf if it names it first.
+func (d *documents) write(w http.ResponseWriter, r *http.Request, doc *document, version string) {
+	w.Header().Add("Vary", "Accept")
+	w.Header().Set("ETag", fmt.Sprintf("%q", doc.hash))
+	mediaType, isProto := accepted(r.Header.Get("Accept"), version)
+	switch {
+	case mediaType == "":
+		w.WriteHeader(http.StatusNotAcceptable)
+		return
+	case isProto:
+		w.Header().Set("Content-Type", mediaType)
+		http.ServeContent(w, r, "", d.started, bytes.NewReader(doc.proto))
+	default:
+		w.Header().Set("Content-Type", mediaType)
+		http.ServeContent(w, r, "", d.started, bytes.NewReader(doc.json))
+	}
+}
+
+// accepted returns the first media type of an Accept header that there is, and
+// whether it is protobuf; "" if there is none.
+func accepted(accept, version string) (mediaType string, isProto bool) {
+	const jsonType = "application/json"
+	protoType := "application/com.github.proto-openapi.spec." + version + ".v1.0+protobuf"
+	if accept == "" {
+		return jsonType, false
+	}
+	for _, part := range strings.Split(accept, ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(part), ";")
+		switch strings.Replace(name, "@v1.0", ".v1.0", 1) {
+		case jsonType, "*/*", "application/*":
+			return jsonType, false
+		case protoType:
+			return protoType, true
+		}
+	}
+	return "", false
+}

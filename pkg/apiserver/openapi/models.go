@@ -1,0 +1,168 @@
+package openapi
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// What types say about themselves.
+type (
+	named       interface{ OpenAPIModelName() string }
+	described   interface{ SwaggerDoc() map[string]string }
+	schemaTyped interface {
+		OpenAPISchemaType() []string
+		OpenAPISchemaFormat() string
+	}
+	oneOfTyped interface{ OpenAPIV3OneOfTypes() []string }
+)
+
+// dialect is what the two versions of OpenAPI write in different ways.
+type dialect struct {
+	refPrefix string // where schemas stand in the document
+	v3        bool
+}
+
+var (
+	swagger2 = dialect{refPrefix: "#/definitions/"}
+	openapi3 = dialect{refPrefix: "#/components/schemas/", v3: true}
+)
+
+// models collects the schemas of Go types, by their OpenAPI names.
+type models struct {
+	dialect
+	merge   mergeRules
+	kinds   map[reflect.Type][]runtimeschema.GroupVersionKind
+	schemas map[string]*schema
+}
+
+// add makes the schema of a type and all that it refers to and returns its name.
+func (m *models) add(t reflect.Type) string {
+	name := reflect.Zero(t).Interface().(named).OpenAPIModelName()
+	if _, ok := m.schemas[name]; ok {
+		return name
+	}
+	s := &schema{Description: doc(t)[""]}
+	m.schemas[name] = s // before its fields: types may refer to themselves
+	for _, gvk := range m.kinds[t] {
+		s.Kinds = append(s.Kinds, groupVersionKind{gvk.Group, gvk.Kind, gvk.Version})
+	}
+	if typed, ok := reflect.Zero(t).Interface().(schemaTyped); ok {
+		s.Type, s.Format = typed.OpenAPISchemaType()[0], typed.OpenAPISchemaFormat()
+		if either, ok := typed.(oneOfTyped); ok && m.v3 {
+			s.Type = ""
+			for _, one := range either.OpenAPIV3OneOfTypes() {
+				s.OneOf = append(s.OneOf, schema{Type: one})
+			}
+		}
+		return name
+	}
+	s.Type = "object"
+	if t.Kind() == reflect.Struct && !opaque[name] {
+		m.addFields(s, name, t)
+		s.MapType = m.merge.mapType(name)
+	}
+	return name
+}
+
+// opaque types have fields in Go that their JSON does not.
+var opaque = map[string]bool{
+	"io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": true,
+	"io.k8s.apimachinery.pkg.runtime.RawExtension":  true,
+	"io.k8s.apimachinery.pkg.apis.meta.v1.Patch":    true,
+}
+
+func (m *models) addFields(s *schema, name string, t reflect.Type) {
+	docs := doc(t)
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case !f.IsExported() || tag == "-":
+			continue
+		case f.Anonymous && tag == "":
+			// An embedded type's fields are those of the outer one.
+			m.addFields(s, name, f.Type)
+			continue
+		}
+		if s.Properties == nil {
+			s.Properties = map[string]*schema{}
+		}
+		s.Properties[tag] = m.property(f, docs[tag], name, tag)
+		if !strings.Contains(options, "omit") && !optional[name+"."+tag] {
+			s.Required = append(s.Required, tag)
+		}
+	}
+	slices.Sort(s.Required)
+}
+
+func (m *models) property(f reflect.StructField, description, owner, name string) *schema {
+	p := m.typeOf(f.Type)
+	if p.Ref != "" && m.v3 {
+		// Beside a $ref of version 3 nothing else counts.
+		p = &schema{AllOf: []schema{*p}}
+		if f.Type.Kind() == reflect.Struct {
+			p.Default = map[string]any{}
+		}
+	}
+	p.Description = description
+	p.PatchStrategy, p.PatchMergeKey = f.Tag.Get("patchStrategy"), f.Tag.Get("patchMergeKey")
+	rule := m.merge.field(owner, name)
+	switch p.Type {
+	case "array":
+		p.ListType, p.ListMapKeys = rule.list, rule.keys
+	case "object":
+		p.MapType = rule.mapType
+	}
+	return p
+}
+
+// typeOf returns the schema of a value of type t: written out for plain types,
+// a reference for those with a name.
+func (m *models) typeOf(t reflect.Type) *schema {
+	if _, ok := reflect.Zero(t).Interface().(named); ok && t.Kind() != reflect.Pointer {
+		return &schema{Ref: m.refPrefix + m.add(t)}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return m.typeOf(t.Elem())
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return &schema{Type: "string", Format: "byte"}
+		}
+		return &schema{Type: "array", Items: m.element(t.Elem())}
+	case reflect.Map:
+		return &schema{Type: "object", AdditionalProperties: m.element(t.Elem())}
+	case reflect.String:
+		return &schema{Type: "string"}
+	case reflect.Bool:
+		return &schema{Type: "boolean"}
+	case reflect.Int64, reflect.Uint64, reflect.Int:
+		return &schema{Type: "integer", Format: "int64"}
+	case reflect.Float32, reflect.Float64:
+		return &schema{Type: "number", Format: "double"}
+	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		return &schema{Type: "integer", Format: "int32"}
+	default:
+		return &schema{Type: "object"}
+	}
+}
+
+// element is typeOf for what a list or map holds.
+func (m *models) element(t reflect.Type) *schema {
+	s := m.typeOf(t)
+	if s.Ref != "" && m.v3 && t.Kind() == reflect.Struct {
+		return &schema{AllOf: []schema{*s}, Default: map[string]any{}}
+	}
+	return s
+}
+
+// doc returns the descriptions of a type, under "", and of its fields.
+func doc(t reflect.Type) map[string]string {
+	if d, ok := reflect.Zero(t).Interface().(described); ok {
+		return d.SwaggerDoc()
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package openapi
+
+import (
+	"encoding/json"
+	"strings"
+
+	openapi_v2 "github.com/google/gnostic-models/openapiv2"
+	"google.golang.org/protobuf/proto"
+)
+
+// The media types that bodies come in.
+var (
+	bodyTypes   = []string{"application/json", "application/yaml", "application/vnd.kubernetes.protobuf", "application/cbor"}
+	answerTypes = append(bodyTypes[:len(bodyTypes):len(bodyTypes)], "application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch", "application/cbor-seq")
+	patchTypes  = []string{"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml", "application/apply-patch+cbor"}
+)
+
+type info struct {
+	Title   string `json:"title"`
+	Version string `json:"version"`
+}
+
+type document2 struct {
+	Swagger             string                       `json:"swagger"`
+	Info                info                         `json:"info"`
+	Paths               map[string]map[string]any    `json:"paths"`
+	Definitions         map[string]*schema           `json:"definitions"`
+	SecurityDefinitions map[string]map[string]string `json:"securityDefinitions"`
+	Security            []map[string][]string        `json:"security"`
+}
+
+type operation2 struct {
+	Consumes    []string             `json:"consumes"`
+	Description string               `json:"description"`
+	ID          string               `json:"operationId"`
+	Parameters  []parameter2         `json:"parameters,omitempty"`
+	Produces    []string             `json:"produces"`
+	Responses   map[string]response2 `json:"responses"`
+	Schemes     []string             `json:"schemes"`
+	Tags        []string             `json:"tags"`
+	Action      string               `json:"x-kubernetes-action"`
+	Kind        groupVersionKind     `json:"x-kubernetes-group-version-kind"`
+}
+
+type parameter2 struct {
+	Name        string  `json:"name"`
+	In          string  `json:"in"`
+	Description string  `json:"description,omitempty"`
+	Required    bool    `json:"required,omitempty"`
+	Schema      *schema `json:"schema,omitempty"`
+	Type        string  `json:"type,omitempty"`
+	Unique      bool    `json:"uniqueItems,omitempty"`
+}
+
+type response2 struct {
+	Description string  `json:"description"`
+	Schema      *schema `json:"schema,omitempty"`
+}
+
+// v2 writes the document of everything, in JSON and in protobuf.
+func (d *documents) v2() (jsonBytes, protoBytes []byte, err error) {
+	m := d.newModels(swagger2)
+	doc := document2{
+		Swagger: "2.0", Info: info{"Kubernetes", d.version},
+		Paths:               map[string]map[string]any{},
+		Definitions:         m.schemas,
+		SecurityDefinitions: map[string]map[string]string{"BearerToken": {"description": "Bearer Token authentication", "type": "apiKey", "name": "authorization", "in": "header"}},
+		Security:            []map[string][]string{{"BearerToken": {}}},
+	}
+	for _, s := range d.served {
+		m.add(s.object)
+		for _, op := range s.operations() {
+			path := doc.Paths[op.path]
+			if path == nil {
+				path = map[string]any{"parameters": pathParameters2(op.path)}
+				doc.Paths[op.path] = path
+			}
+			path[strings.ToLower(op.method)] = m.operation2(op)
+		}
+	}
+	if jsonBytes, err = json.Marshal(doc); err != nil {
+		return nil, nil, err
+	}
+	parsed, err := openapi_v2.ParseDocument(jsonBytes)
+	if err != nil {
+		return nil, nil, err
+	}
+	protoBytes, err = proto.Marshal(parsed)
+	return jsonBytes, protoBytes, err
+}
+
+func pathParameters2(path string) (params []parameter2) {
+	for _, p := range pathParameters(path) {
+		params = append(params, parameter2{Name: p.name, In: "path", Description: p.description, Required: true, Type: "string", Unique: true})
+	}
+	return append(params, parameter2{Name: pretty.name, In: "query", Description: pretty.description, Type: pretty.kind, Unique: true})
+}
+
+func (m *models) operation2(op operation) operation2 {
+	out := operation2{
+		Consumes: []string{"*/*"}, Description: op.description, ID: op.id, Produces: bodyTypes,
+		Responses: map[string]response2{"401": {Description: "Unauthorized"}},
+		Schemes:   []string{"https"}, Tags: []string{op.tag}, Action: op.action,
+		Kind: groupVersionKind{op.kind.Group, op.kind.Kind, op.kind.Version},
+	}
+	if op.action == "list" {
+		out.Produces = answerTypes
+	}
+	if op.action == "patch" {
+		out.Consumes = patchTypes
+	}
+	if op.action == "connect" {
+		out.Produces = []string{"*/*"}
+	}
+	if op.body != nil {
+		out.Parameters = append(out.Parameters, parameter2{Name: "body", In: "body", Required: !op.bodyOptional, Schema: &schema{Ref: m.refPrefix + m.add(op.body)}})
+	}
+	for _, p := range op.query {
+		out.Parameters = append(out.Parameters, parameter2{Name: p.name, In: "query", Description: p.description, Type: p.kind, Unique: true})
+	}
+	answer := &schema{Type: "string"}
+	if op.answer != nil {
+		answer = &schema{Ref: m.refPrefix + m.add(op.answer)}
+	}
+	for code, text := range op.codes() {
+		out.Responses[code] = response2{Description: text, Schema: answer}
+	}
+	return out
+}
