@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
@@ -34,8 +35,9 @@ type documents struct {
 
 // document is one document in its two encodings. It is immutable.
 type document struct {
-	json, proto []byte
-	hash        string // of the JSON, in upper-case hex
+	json  []byte
+	hash  string                 // of the JSON, in upper-case hex
+	proto func() ([]byte, error) // made from the JSON at the first call
 }
 
 // New returns the handler of /openapi/v2 and /openapi/v3. version is what the
@@ -46,12 +48,10 @@ func New(resources []*api.Resource, scheme *runtime.Scheme, version string) http
 		groups: map[string]func() (*document, error){},
 	}
 	d.merge = sync.OnceValues(func() (mergeRules, error) { return newMergeRules(scheme) })
-	d.swagger = sync.OnceValues(func() (*document, error) { return d.build(d.v2) })
+	d.swagger = sync.OnceValues(d.v2)
 	for _, s := range d.served {
 		gv := s.gv
-		d.groups[strings.TrimPrefix(rootOf(gv), "/")] = sync.OnceValues(func() (*document, error) {
-			return d.build(func() ([]byte, []byte, error) { return d.v3(gv) })
-		})
+		d.groups[strings.TrimPrefix(rootOf(gv), "/")] = sync.OnceValues(func() (*document, error) { return d.v3(gv) })
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /openapi/v2", d.serveV2)
@@ -60,19 +60,32 @@ func New(resources []*api.Resource, scheme *runtime.Scheme, version string) http
 	return mux
 }
 
-func (d *documents) build(encode func() ([]byte, []byte, error)) (*document, error) {
-	if _, err := d.merge(); err != nil {
-		return nil, err
-	}
-	j, p, err := encode()
+// build makes a document; parse turns its JSON into the message that is its protobuf.
+func build[M proto.Message](doc any, parse func([]byte) (M, error)) (*document, error) {
+	body, err := json.Marshal(doc)
 	if err != nil {
 		return nil, err
 	}
-	return &document{json: j, proto: p, hash: fmt.Sprintf("%X", sha512.Sum512(j))}, nil
+	return &document{
+		json: body,
+		hash: hashOf(body),
+		proto: sync.OnceValues(func() ([]byte, error) {
+			message, err := parse(body)
+			if err != nil {
+				return nil, err
+			}
+			return proto.Marshal(message)
+		}),
+	}, nil
 }
 
-func (d *documents) newModels(dialect dialect) *models {
-	rules, _ := d.merge() // build has seen that there is no error
+func hashOf(body []byte) string { return fmt.Sprintf("%X", sha512.Sum512(body)) }
+
+func (d *documents) newModels(dialect dialect) (*models, error) {
+	rules, err := d.merge()
+	if err != nil {
+		return nil, err
+	}
 	kinds := map[reflect.Type][]runtimeschema.GroupVersionKind{}
 	for _, s := range d.served {
 		kinds[s.object] = []runtimeschema.GroupVersionKind{s.gv.WithKind(s.resource.Kind)}
@@ -88,7 +101,7 @@ func (d *documents) newModels(dialect dialect) *models {
 	kinds[statusType] = []runtimeschema.GroupVersionKind{{Version: "v1", Kind: "Status"}}
 	kinds[deleteType] = d.everywhere("DeleteOptions")
 	kinds[reflect.TypeFor[metav1.WatchEvent]()] = d.everywhere("WatchEvent")
-	return &models{dialect: dialect, merge: rules, kinds: kinds, schemas: map[string]*schema{}}
+	return &models{dialect: dialect, merge: rules, kinds: kinds, schemas: map[string]*schema{}}, nil
 }
 
 // everywhere is a kind that each group-version has.
@@ -135,7 +148,7 @@ func (d *documents) serveIndex(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprintf("%q", fmt.Sprintf("%X", sha512.Sum512(body))))
+	w.Header().Set("ETag", fmt.Sprintf("%q", hashOf(body)))
 	http.ServeContent(w, r, "", d.started, bytes.NewReader(body))
 }
 
@@ -167,17 +180,20 @@ func (d *documents) write(w http.ResponseWriter, r *http.Request, doc *document,
 	w.Header().Add("Vary", "Accept")
 	w.Header().Set("ETag", fmt.Sprintf("%q", doc.hash))
 	mediaType, isProto := accepted(r.Header.Get("Accept"), version)
-	switch {
-	case mediaType == "":
+	if mediaType == "" {
 		w.WriteHeader(http.StatusNotAcceptable)
 		return
-	case isProto:
-		w.Header().Set("Content-Type", mediaType)
-		http.ServeContent(w, r, "", d.started, bytes.NewReader(doc.proto))
-	default:
-		w.Header().Set("Content-Type", mediaType)
-		http.ServeContent(w, r, "", d.started, bytes.NewReader(doc.json))
 	}
+	body := doc.json
+	if isProto {
+		var err error
+		if body, err = doc.proto(); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", mediaType)
+	http.ServeContent(w, r, "", d.started, bytes.NewReader(body))
 }
 
 // accepted returns the first media type of an Accept header that there is, and

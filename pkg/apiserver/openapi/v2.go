@@ -1,11 +1,9 @@
 package openapi
 
 import (
-	"encoding/json"
 	"strings"
 
 	openapi_v2 "github.com/google/gnostic-models/openapiv2"
-	"google.golang.org/protobuf/proto"
 )
 
 // The media types that bodies come in.
@@ -57,9 +55,12 @@ type response2 struct {
 	Schema      *schema `json:"schema,omitempty"`
 }
 
-// v2 writes the document of everything, in JSON and in protobuf.
-func (d *documents) v2() (jsonBytes, protoBytes []byte, err error) {
-	m := d.newModels(swagger2)
+// v2 writes the document of everything.
+func (d *documents) v2() (*document, error) {
+	m, err := d.newModels(swagger2)
+	if err != nil {
+		return nil, err
+	}
 	doc := document2{
 		Swagger: "2.0", Info: info{"Kubernetes", d.version},
 		Paths:               map[string]map[string]any{},
@@ -78,15 +79,7 @@ func (d *documents) v2() (jsonBytes, protoBytes []byte, err error) {
 			path[strings.ToLower(op.method)] = m.operation2(op)
 		}
 	}
-	if jsonBytes, err = json.Marshal(doc); err != nil {
-		return nil, nil, err
-	}
-	parsed, err := openapi_v2.ParseDocument(jsonBytes)
-	if err != nil {
-		return nil, nil, err
-	}
-	protoBytes, err = proto.Marshal(parsed)
-	return jsonBytes, protoBytes, err
+	return build(doc, openapi_v2.ParseDocument)
 }
 
 func pathParameters2(path string) (params []parameter2) {

@@ -1,11 +1,9 @@
 package openapi
 
 import (
-	"encoding/json"
 	"strings"
 
 	openapi_v3 "github.com/google/gnostic-models/openapiv3"
-	"google.golang.org/protobuf/proto"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -54,9 +52,12 @@ type media3 struct {
 	Schema *schema `json:"schema"`
 }
 
-// v3 writes the document of one group-version, in JSON and in protobuf.
-func (d *documents) v3(gv runtimeschema.GroupVersion) (jsonBytes, protoBytes []byte, err error) {
-	m := d.newModels(openapi3)
+// v3 writes the document of one group-version.
+func (d *documents) v3(gv runtimeschema.GroupVersion) (*document, error) {
+	m, err := d.newModels(openapi3)
+	if err != nil {
+		return nil, err
+	}
 	doc := document3{
 		OpenAPI: "3.0.0", Info: info{"Kubernetes", d.version},
 		Paths: map[string]map[string]any{},
@@ -77,15 +78,7 @@ func (d *documents) v3(gv runtimeschema.GroupVersion) (jsonBytes, protoBytes []b
 			path[strings.ToLower(op.method)] = m.operation3(op)
 		}
 	}
-	if jsonBytes, err = json.Marshal(doc); err != nil {
-		return nil, nil, err
-	}
-	parsed, err := openapi_v3.ParseDocument(jsonBytes)
-	if err != nil {
-		return nil, nil, err
-	}
-	protoBytes, err = proto.Marshal(parsed)
-	return jsonBytes, protoBytes, err
+	return build(doc, openapi_v3.ParseDocument)
 }
 
 func pathParameters3(path string) (params []parameter3) {
