@@ -70,17 +70,26 @@ func (s *Scheduler) unassume(ctx context.Context, it *item, err error) {
 	}
 }
 
-// refused lets the pod wait, and returns the writes that say why. The caller holds the lock.
+// refused lets the pod wait, and returns the writes that say why or make room. The caller holds
+// the lock.
 func (s *Scheduler) refused(ctx context.Context, it *item, decision core.Decision) func() {
 	s.queue.wait(it, decision.Plugins, time.Now())
 	ctx = s.caused(ctx, it, "")
-	pod := it.pod.Pod
-	return func() { s.report(ctx, pod, decision.String()) }
+	pod := it.pod
+	way := s.snapshot.Preempt(pod, nil)
+	decision.Preemption = way.Why
+	return func() {
+		nominated := ""
+		if way.Node != "" {
+			nominated = s.preempt(ctx, pod)
+		}
+		s.report(ctx, pod.Pod, decision.String(), nominated)
+	}
 }
 
 // report writes an event and, where it is not there already, the condition that say why a pod
-// is not placed.
-func (s *Scheduler) report(ctx context.Context, pod *v1.Pod, message string) {
+// is not placed, and the node that is nominated for it, if one is.
+func (s *Scheduler) report(ctx context.Context, pod *v1.Pod, message, nominated string) {
 	s.recorder.Eventf(pod, nil, v1.EventTypeWarning, "FailedScheduling", "Scheduling", "%s", message)
 	condition := v1.PodCondition{
 		Type:               v1.PodScheduled,
@@ -97,11 +106,16 @@ func (s *Scheduler) report(ctx context.Context, pod *v1.Pod, message string) {
 		if old.Status == condition.Status {
 			condition.LastTransitionTime = old.LastTransitionTime
 		}
-		if old.Reason == condition.Reason && old.Message == condition.Message && old.ObservedGeneration == condition.ObservedGeneration {
+		if old.Reason == condition.Reason && old.Message == condition.Message &&
+			old.ObservedGeneration == condition.ObservedGeneration && nominated == "" {
 			return
 		}
 	}
-	s.patchStatus(ctx, pod, map[string]any{"conditions": []v1.PodCondition{condition}})
+	status := map[string]any{"conditions": []v1.PodCondition{condition}}
+	if nominated != "" {
+		status["nominatedNodeName"] = nominated
+	}
+	s.patchStatus(ctx, pod, status)
 }
 
 // patchStatus merges status into that of the pod, if it is still the same one.

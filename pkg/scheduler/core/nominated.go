@@ -3,21 +3,21 @@ package core
 // judgeNominated judges the node at position i as if the pods that preempted others for
 // its sake, and are no less important than p, were on it already.
 func (s *Snapshot) judgeNominated(c *class, p *Pod, i int) *rejection {
-	n := s.order[i]
-	var with *node
-	for uid, other := range s.nominated[n.Name] {
-		if uid == p.UID || other.priority < p.priority {
-			continue
-		}
-		if with == nil {
-			with = n.clone()
-		}
-		with.add(other)
-	}
-	if with == nil {
+	if len(s.nominated[s.order[i].Name]) == 0 {
 		return nil
 	}
-	return s.suppose(c, i, with)
+	state := s.order[i].clone()
+	s.addNominated(state, p)
+	return s.suppose(c, i, state)
+}
+
+// addNominated puts those pods on a copy of their node.
+func (s *Snapshot) addNominated(state *node, p *Pod) {
+	for uid, other := range s.nominated[state.Name] {
+		if uid != p.UID && other.priority >= p.priority {
+			state.add(other)
+		}
+	}
 }
 
 // suppose judges the node at position i as if it were in the given state.

@@ -135,19 +135,14 @@ func (s *Snapshot) SetNamespace(name string, set labels.Set) bool {
 // RemoveNamespace forgets a namespace. Its pods are gone by then.
 func (s *Snapshot) RemoveNamespace(name string) { delete(s.namespaces, name) }
 
-// SetNominated records that v waits for room on the named node, having preempted
+// SetNominated records that p waits for room on the named node, having preempted
 // what was there: pods of lower priority must not take that room.
-func (s *Snapshot) SetNominated(v *v1.Pod, nodeName string) error {
-	p, err := Parse(v)
-	if err != nil {
-		return err
-	}
-	s.ClearNominated(v.UID)
+func (s *Snapshot) SetNominated(p *Pod, nodeName string) {
+	s.ClearNominated(p.UID)
 	if s.nominated[nodeName] == nil {
 		s.nominated[nodeName] = map[types.UID]*Pod{}
 	}
-	s.nominated[nodeName][v.UID] = p
-	return nil
+	s.nominated[nodeName][p.UID] = p
 }
 
 // ClearNominated takes a nomination back, if there is one.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -28,6 +30,9 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata wit
 //	schedule NAME [attributes]           decide, and place it where that says
 //	ask NAME [attributes]                decide only
 //	nominate NAME NODE [attributes]      let it wait for a node
+//	budget ALLOWED K=V                   a disruption budget
+//	preempt NAME [attributes]            say how room could be made
+//	node-gone NAME
 //
 // Attributes of a pod: cpu=, memory=, label=K=V, namespace=, owner=, priority=, port=, image=,
 // terminating, and at the end of the line spec={...}, a piece of PodSpec in YAML.
@@ -84,6 +89,7 @@ func play(t *testing.T, script string) string {
 type player struct {
 	t        *testing.T
 	snapshot *Snapshot
+	budgets  []Budget
 	out      strings.Builder
 }
 
@@ -108,7 +114,11 @@ func (p *player) run(line string) {
 	case "gone":
 		p.snapshot.RemovePod(types.UID(words[1]))
 	case "nominate":
-		p.must(p.snapshot.SetNominated(p.pod(words[1], line), words[2]))
+		p.snapshot.SetNominated(p.parse(p.pod(words[1], line)), words[2])
+	case "budget":
+		p.budget(words)
+	case "preempt":
+		p.preempt(p.parse(p.pod(words[1], line)))
 	case "schedule", "ask":
 		p.decide(p.pod(words[1], line), words[0] == "schedule")
 	default:
@@ -117,9 +127,7 @@ func (p *player) run(line string) {
 }
 
 func (p *player) decide(pod *v1.Pod, place bool) {
-	parsed, err := Parse(pod)
-	p.must(err)
-	d := p.snapshot.Decide(parsed)
+	d := p.snapshot.Decide(p.parse(pod))
 	if d.Node == "" {
 		fmt.Fprintf(&p.out, "%s: %s %v\n", pod.Name, d, d.Plugins)
 		return
@@ -130,6 +138,39 @@ func (p *player) decide(pod *v1.Pod, place bool) {
 		pod.Spec.NodeName = d.Node
 		p.place(pod)
 	}
+}
+
+func (p *player) preempt(pod *Pod) {
+	if d := p.snapshot.Decide(pod); d.Node != "" {
+		p.t.Fatalf("%s need not preempt", pod.Name)
+	}
+	how := p.snapshot.Preempt(pod, p.budgets)
+	if how.Node == "" {
+		fmt.Fprintf(&p.out, "%s: %s\n", pod.Name, how.Why)
+		return
+	}
+	fmt.Fprintf(&p.out, "%s preempts on %s:", pod.Name, how.Node)
+	for _, victim := range how.Victims {
+		fmt.Fprintf(&p.out, " %s", victim.Name)
+	}
+	fmt.Fprintln(&p.out)
+}
+
+func (p *player) budget(words []string) {
+	allowed, err := strconv.Atoi(words[1])
+	p.must(err)
+	pdb := &policyv1.PodDisruptionBudget{}
+	pdb.Namespace, pdb.Status.DisruptionsAllowed = "default", int32(allowed)
+	key, value, _ := strings.Cut(words[2], "=")
+	pdb.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
+	b, _ := NewBudget(pdb)
+	p.budgets = append(p.budgets, b)
+}
+
+func (p *player) parse(pod *v1.Pod) *Pod {
+	parsed, err := Parse(pod)
+	p.must(err)
+	return parsed
 }
 
 func (p *player) place(pod *v1.Pod) {
