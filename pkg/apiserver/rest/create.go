@@ -12,7 +12,8 @@ import (
 	"slowmo/pkg/storage"
 )
 
-// generateAttempts is how often a generated name that is taken is replaced.
+// generateAttempts is how often a name or an address that the server chose and that is
+// taken is replaced.
 const generateAttempts = 8
 
 func validatePathSegment(name string, prefix bool) []string {
@@ -106,8 +107,10 @@ func (w *write) insert(served api.Object) (wire.Source, error) {
 			return nil, err
 		}
 		from, err := w.put(obj)
+		// What the companion chose (an address) may have been taken meanwhile, as the name may.
+		chosen := served.GetName() == "" || errors.As(err, new(*storage.OpError))
 		switch {
-		case errors.Is(err, storage.ErrExists) && served.GetName() == "" && attempt < generateAttempts:
+		case errors.Is(err, storage.ErrExists) && chosen && attempt < generateAttempts:
 			continue
 		case errors.Is(err, storage.ErrExists):
 			return nil, w.taken(obj.GetName())
