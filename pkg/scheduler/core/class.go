@@ -199,6 +199,7 @@ func (s *Snapshot) signature(p *Pod) string {
 		TopologySpreadConstraints: p.Spec.TopologySpreadConstraints,
 		Overhead:                  p.Spec.Overhead,
 		Resources:                 p.Spec.Resources,
+		ResourceClaims:            p.Spec.ResourceClaims,
 		NodeName:                  p.Spec.NodeName,
 		InitContainers:            seenContainers(p.Spec.InitContainers),
 		Containers:                seenContainers(p.Spec.Containers),

@@ -25,6 +25,7 @@ type localFilter func(c *class, n *node) *rejection
 
 // localFilters run in this order; the first that refuses gives the reason.
 var localFilters = []localFilter{
+	resourceClaims,
 	pinnedElsewhere,
 	nodeUnschedulable,
 	nodeName,
