@@ -6,6 +6,7 @@ import (
 	"net/http/pprof"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"slowmo/pkg/apiserver/request"
@@ -22,7 +23,7 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc("/version", serveVersion)
 	mux.HandleFunc("/version/", serveVersion)
-	mux.Handle("/metrics", promhttp.HandlerFor(component.Registry, promhttp.HandlerOpts{}))
+	mux.Handle("/metrics", promhttp.HandlerFor(s.metrics(), promhttp.HandlerOpts{}))
 	if s.Profiling {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -51,6 +52,13 @@ func (s *Server) routes() http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// metrics are the process's and those of this server's store.
+func (s *Server) metrics() prometheus.Gatherer {
+	own := prometheus.NewRegistry()
+	own.MustRegister(&storeCollector{resources: s.Resources, store: s.Store, size: s.StorageSize})
+	return prometheus.Gatherers{component.Registry, own}
 }
 
 // servePaths lists what is served, for people.

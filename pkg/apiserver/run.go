@@ -186,7 +186,7 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 	}
 	reviews := &authz.Reviews{Authorizer: authorizer, Policy: policy}
 	return New(Config{
-		Resources: p.resources, Scheme: all.Scheme(), Store: p.store,
+		Resources: p.resources, Scheme: all.Scheme(), Store: p.store, StorageSize: p.etcd.Size,
 		Authenticator: authenticator, Authorizer: authorizer, Admission: admit,
 		Actions: map[string]rest.Action{
 			"tokenreviews.authentication.k8s.io":             (&authn.TokenReviews{Bearer: tokens.bearer}).Create,

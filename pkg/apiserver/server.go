@@ -26,6 +26,8 @@ type Config struct {
 	Resources []*api.Resource
 	Scheme    *runtime.Scheme
 	Store     *storage.Store
+	// StorageSize returns the size of the database in bytes, for /metrics. May be nil.
+	StorageSize func(ctx context.Context) (int64, error)
 
 	Authenticator request.Authenticator
 	Authorizer    request.Authorizer

@@ -166,7 +166,7 @@ func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*call, error) {
 	info := state.Info
 	e := h.endpoints[endpointKey{info.APIGroup, info.APIVersion, info.Resource}]
 	switch {
-	case e == nil, e.resource.Namespaced == false && info.Namespace != "" && info.Resource != "namespaces":
+	case e == nil, !e.resource.Namespaced && info.Namespace != "" && (info.Resource != "namespaces" || info.Namespace != info.Name):
 		return nil, wire.NotFoundRoute()
 	case e.resource.Namespaced && info.Namespace == "" && info.Verb != "list" && info.Verb != "watch":
 		if info.Name != "" {
@@ -183,7 +183,7 @@ func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*call, error) {
 	}
 	verbs := e.verbs()
 	if info.Subresource != "" {
-		if c.sub = e.subs[info.Subresource]; c.sub == nil {
+		if c.sub = e.subs[info.Subresource]; c.sub == nil || len(info.Parts) > 3 && !c.sub.Connect {
 			return nil, wire.NotFoundRoute()
 		}
 		verbs = c.sub.Verbs

@@ -71,7 +71,7 @@ func (d *Decoder) ContentType(r *http.Request) (string, error) {
 }
 
 // Decode reads data of a content type into an object that must be of kind want,
-// which it also is when the data does not say. validation is the fieldValidation
+// which it also is when the data does not say so. validation is the fieldValidation
 // parameter: what is wrong with single fields is ignored, added to the
 // request's warnings (also when empty), or an error.
 func (d *Decoder) Decode(state *request.State, contentType string, data []byte, into runtime.Object, want schema.GroupVersionKind, validation string) error {
@@ -93,6 +93,7 @@ func (d *Decoder) Decode(state *request.State, contentType string, data []byte, 
 		err = fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", gvk.Version, gvk.Kind, internalPackage(want.Group), want.Kind)
 		return decodeError(err, want.Kind, gvk, data)
 	}
+	into.GetObjectKind().SetGroupVersionKind(want)
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 type columns struct {
 	definitions []byte
 	row         func(obj api.Object, now time.Time) []any
+	conditions  func(obj api.Object) []metav1.TableRowCondition // may be nil
 }
 
 func newColumns(r *api.Resource) *columns {
@@ -39,7 +40,7 @@ func newColumns(r *api.Resource) *columns {
 	if err != nil { // plain strings and numbers always encode
 		data = []byte("[]")
 	}
-	return &columns{definitions: data, row: row}
+	return &columns{definitions: data, row: row, conditions: r.RowConditions}
 }
 
 // table answers with a row for each item. meta is the list's; for a single
@@ -95,8 +96,25 @@ func (k *Kind) row(obj api.Object, item Source, media Media, now time.Time, opti
 	if err != nil {
 		return nil, err
 	}
-	row := Parts{fmt.Appendf(nil, `{"cells":%s,"object":`, cells)}
+	conditions, err := k.conditions(obj)
+	if err != nil {
+		return nil, err
+	}
+	row := Parts{fmt.Appendf(nil, `{"cells":%s%s,"object":`, cells, conditions)}
 	return append(append(row, object...), []byte("}")), nil
+}
+
+// conditions returns the field of a row that says what is special about it.
+func (k *Kind) conditions(obj api.Object) ([]byte, error) {
+	if k.columns.conditions == nil {
+		return nil, nil
+	}
+	conditions := k.columns.conditions(obj)
+	if len(conditions) == 0 {
+		return nil, nil
+	}
+	data, err := json.Marshal(conditions)
+	return append([]byte(`,"conditions":`), data...), err
 }
 
 // ObjectOf returns the object that a source has the bytes of. The caller may not
