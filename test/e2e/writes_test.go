@@ -87,7 +87,7 @@ func asWrite(e auditEvent) (write, bool) {
 	ok := e.Stage == "ResponseComplete" && resource != "" && !slices.Contains(reads, e.Verb) &&
 		!slices.Contains(background, resource) && !slices.Contains(connections, resource)
 	return write{Actor: e.User.Username, Verb: e.Verb, Resource: resource, Name: e.ObjectRef.Name,
-		Code: e.ResponseStatus.Code, Cause: e.Annotations["slowmo.dev/cause"]}, ok
+		Code: e.ResponseStatus.Code, Cause: e.Annotations["slowmo/cause"]}, ok
 }
 
 // quiet waits until nothing has been written for a while and returns all
