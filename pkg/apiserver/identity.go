@@ -22,6 +22,9 @@ type identity struct {
 	serving   tls.Certificate
 	signing   crypto.Signer // of service account tokens
 	verifying []crypto.PublicKey
+
+	kubeletClient tls.Certificate // what kubelets are shown; may be empty
+	kubeletCA     *x509.CertPool  // nil trusts any kubelet
 }
 
 // newIdentity reads or makes everything. first is the address of the service
@@ -35,6 +38,9 @@ func (o *Options) newIdentity(advertised, first netip.Addr) (*identity, error) {
 		return nil, err
 	}
 	if err := id.sign(o); err != nil {
+		return nil, err
+	}
+	if err := id.meetKubelets(o); err != nil {
 		return nil, err
 	}
 	if id.ca == nil {
@@ -119,6 +125,41 @@ func (id *identity) sign(o *Options) (err error) {
 	return nil
 }
 
+func (id *identity) meetKubelets(o *Options) (err error) {
+	if o.KubeletCAFile != "" {
+		if id.kubeletCA, err = readPool("kubelet-certificate-authority", o.KubeletCAFile); err != nil {
+			return err
+		}
+	}
+	cert, key := o.KubeletCertFile, o.KubeletKeyFile
+	if cert == "" {
+		if id.ca == nil {
+			return nil // nobody to sign one: kubelets will say that they want one
+		}
+		cert, key = o.inCertDir("apiserver-kubelet-client.crt"), o.inCertDir("apiserver-kubelet-client.key")
+		if err := id.ca.Ensure(cert, key, pki.KubeletClient().Request()); err != nil {
+			return err
+		}
+	}
+	if id.kubeletClient, err = tls.LoadX509KeyPair(cert, key); err != nil {
+		return component.Usagef("--kubelet-client-certificate and --kubelet-client-key: %w", err)
+	}
+	return nil
+}
+
+// readPool reads the authorities in the file of a flag.
+func readPool(flag, file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, component.Usagef("--%s: %w", flag, err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, component.Usagef("--%s: %s holds no PEM certificate", flag, file)
+	}
+	return pool, nil
+}
+
 // tlsConfig asks clients for a certificate and leaves it to authentication to
 // judge it.
 func (id *identity) tlsConfig() *tls.Config {
@@ -137,13 +178,9 @@ func (o *Options) etcdTLS() (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.EtcdCAFile != "" {
-		pem, err := os.ReadFile(o.EtcdCAFile)
-		if err != nil {
-			return nil, component.Usagef("--etcd-cafile: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, component.Usagef("--etcd-cafile %s holds no PEM certificate", o.EtcdCAFile)
+		var err error
+		if config.RootCAs, err = readPool("etcd-cafile", o.EtcdCAFile); err != nil {
+			return nil, err
 		}
 	}
 	if o.EtcdCertFile != "" {

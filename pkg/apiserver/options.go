@@ -25,6 +25,9 @@ type Options struct {
 	TLSCertFile, TLSKeyFile       string
 
 	ClientCAFile, TokenAuthFile string
+	KubeletCertFile             string // what the server shows to kubelets
+	KubeletKeyFile              string
+	KubeletCAFile               string // of the kubelets' own certificates; empty trusts any
 	AuthorizationModes          []string
 	EnableAdmission             []string
 	DisableAdmission            []string
@@ -81,6 +84,9 @@ func (o *Options) AddTo(f *component.Flags) {
 
 	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "authority of client certificates; made in --cert-dir if not given")
 	f.StringVar(&o.TokenAuthFile, "token-auth-file", "", `file of lines token,user,uid,"group,group"`)
+	f.StringVar(&o.KubeletCertFile, "kubelet-client-certificate", "", "certificate to show to kubelets; made in --cert-dir if not given")
+	f.StringVar(&o.KubeletKeyFile, "kubelet-client-key", "", "its key, PEM")
+	f.StringVar(&o.KubeletCAFile, "kubelet-certificate-authority", "", "authority of the kubelets' certificates; empty trusts any")
 	f.StringSliceVar(&o.AuthorizationModes, "authorization-mode", o.AuthorizationModes, "authorizers in order: Node, RBAC, AlwaysAllow, AlwaysDeny")
 	f.StringSliceVar(&o.EnableAdmission, "enable-admission-plugins", nil, "admission plugins to run beside the default ones")
 	f.StringSliceVar(&o.DisableAdmission, "disable-admission-plugins", nil, "default admission plugins not to run")
@@ -94,7 +100,7 @@ func (o *Options) AddTo(f *component.Flags) {
 	f.StringSliceVar(&o.APIAudiences, "api-audiences", nil, "audiences of tokens for this server; empty means the issuer")
 
 	f.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "how long events are kept")
-	f.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "what is written to the audit log; empty means metadata of everything")
+	f.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "not supported: everything is logged, at level Metadata")
 	f.StringVar(&o.AuditLogPath, "audit-log-path", "", "audit log file; - is standard output, empty writes none")
 	f.IntVar(&o.MaxRequests, "max-requests-inflight", o.MaxRequests, "reads at once; 0 is no limit")
 	f.IntVar(&o.MaxMutating, "max-mutating-requests-inflight", o.MaxMutating, "writes at once; 0 is no limit")
@@ -123,8 +129,14 @@ func (o *Options) Validate() error {
 			return component.Usagef("--authorization-mode %q is not known: use Node, RBAC, AlwaysAllow or AlwaysDeny", mode)
 		}
 	}
+	if (o.KubeletCertFile == "") != (o.KubeletKeyFile == "") {
+		return component.Usagef("--kubelet-client-certificate and --kubelet-client-key go together: give both or none")
+	}
+	if o.AuditPolicyFile != "" {
+		return component.Usagef("--audit-policy-file is not supported: leave it out, every request is logged at level Metadata")
+	}
 	for flag, file := range map[string]string{"client-ca-file": o.ClientCAFile, "token-auth-file": o.TokenAuthFile,
-		"tls-cert-file": o.TLSCertFile, "tls-private-key-file": o.TLSKeyFile, "audit-policy-file": o.AuditPolicyFile} {
+		"tls-cert-file": o.TLSCertFile, "tls-private-key-file": o.TLSKeyFile} {
 		if file == "" {
 			continue
 		}

@@ -16,9 +16,12 @@ import (
 	"slowmo/pkg/api/core"
 	"slowmo/pkg/apiserver/admission"
 	"slowmo/pkg/apiserver/allocate"
+	"slowmo/pkg/apiserver/audit"
 	"slowmo/pkg/apiserver/authn"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/bootstrap"
+	"slowmo/pkg/apiserver/connect"
+	"slowmo/pkg/apiserver/openapi"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/rest"
 	"slowmo/pkg/component"
@@ -51,6 +54,7 @@ type process struct {
 
 	resources []*api.Resource
 	address   string
+	audit     *audit.Log                    // nil: none is written
 	followers []func(context.Context) error // run beside the server
 }
 
@@ -77,6 +81,12 @@ func Run(ctx context.Context, o *Options) error {
 	}
 	if p.identity, err = o.newIdentity(advertised, ranges[0].Addr().Next()); err != nil {
 		return err
+	}
+	if o.AuditLogPath != "" {
+		if p.audit, err = audit.Open(o.AuditLogPath); err != nil {
+			return err
+		}
+		defer p.audit.Close()
 	}
 	if p.listener, err = o.listen(); err != nil {
 		return err
@@ -184,6 +194,9 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 	if p.ranges, err = p.newRanges(); err != nil {
 		return nil, err
 	}
+	routes := tokens.routes
+	documents := openapi.New(p.resources, all.Scheme(), component.Version)
+	routes["/openapi/v2"], routes["/openapi/v3"], routes["/openapi/v3/"] = documents, documents, documents
 	reviews := &authz.Reviews{Authorizer: authorizer, Policy: policy}
 	return New(Config{
 		Resources: p.resources, Scheme: all.Scheme(), Store: p.store, StorageSize: p.etcd.Size,
@@ -197,14 +210,25 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 			"localsubjectaccessreviews.authorization.k8s.io": reviews.LocalSubject,
 			"serviceaccounts/token":                          (&authn.TokenRequests{Issuer: tokens.issuer, Store: p.store}).Create,
 		},
-		Companions:  map[string]rest.Companion{"services": p.ranges},
-		Routes:      tokens.routes,
+		Companions: map[string]rest.Companion{"services": p.ranges},
+		Connectors: connect.New(connect.Config{Store: p.store, Authorizer: authorizer,
+			KubeletClient: p.identity.kubeletClient, KubeletCA: p.identity.kubeletCA}),
+		Auditor:     p.auditor(),
+		Routes:      routes,
 		Address:     p.address,
 		TLS:         p.identity.tlsConfig(),
 		MaxRequests: p.MaxRequests, MaxMutating: p.MaxMutating,
 		Profiling: p.Profiling, ShutdownDelay: p.ShutdownDelay,
 		PostStart: []Hook{{Name: "bootstrap", Run: p.bootstrap}},
 	})
+}
+
+// auditor returns nil, and no typed nil, without a log.
+func (p *process) auditor() request.Auditor {
+	if p.audit == nil {
+		return nil
+	}
+	return p.audit
 }
 
 func (p *process) newRanges() (*allocate.Services, error) {

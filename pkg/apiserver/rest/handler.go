@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -78,6 +79,11 @@ type subresource struct {
 // NewHandler makes the endpoints of all resources and versions.
 func NewHandler(c Config) (*Handler, error) {
 	h := &Handler{Config: c, decoder: wire.NewDecoder(c.Scheme), fields: newFieldManagers(c.Scheme), endpoints: map[endpointKey]*endpoint{}}
+	h.Actions = maps.Clone(c.Actions)
+	if h.Actions == nil {
+		h.Actions = map[string]Action{}
+	}
+	h.Actions["bindings"], h.Actions["pods/eviction"] = h.bind, h.evict
 	for _, r := range c.Resources {
 		if err := h.add(r, r.GroupVersionKind(), r.New, nil, nil); err != nil {
 			return nil, err

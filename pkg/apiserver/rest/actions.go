@@ -1,0 +1,69 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/request"
+)
+
+// Two actions are other verbs under another name.
+
+// bind is a create of a Binding in a namespace: the same as one of a pod's own
+// binding, which takes the name from the path.
+func (h *Handler) bind(ctx context.Context, namespace, _ string, body api.Object) (runtime.Object, error) {
+	c, err := h.onPod(ctx, namespace, body.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if c.sub = c.subs["binding"]; c.sub == nil {
+		return nil, fmt.Errorf("pods have no binding")
+	}
+	w := &write{call: c, options: &metav1.CreateOptions{}}
+	m := &modification{write: w, edit: func(api.Object) (api.Object, error) { return body, nil }}
+	if _, err := m.run(); err != nil {
+		return nil, c.apiError(err)
+	}
+	return success(201), nil
+}
+
+// evict deletes a pod unless that would disturb its application too much.
+//
+// https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+func (h *Handler) evict(ctx context.Context, namespace, name string, body api.Object) (runtime.Object, error) {
+	eviction, ok := body.(*policyv1.Eviction)
+	if !ok || eviction.Name != name {
+		return nil, apierrors.NewBadRequest("name in URL does not match name in Eviction object")
+	}
+	options := eviction.DeleteOptions
+	if options == nil {
+		options = &metav1.DeleteOptions{}
+	}
+	c, err := h.onPod(ctx, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	d := &deletion{call: c, options: options, name: name}
+	if err := d.run(); err != nil {
+		return nil, c.apiError(err)
+	}
+	return success(201), nil
+}
+
+// onPod is a call to a pod from within another one.
+func (h *Handler) onPod(ctx context.Context, namespace, name string) (*call, error) {
+	e := h.endpoints[endpointKey{"", "v1", "pods"}]
+	if e == nil {
+		return nil, fmt.Errorf("no pods are served")
+	}
+	state := request.From(ctx)
+	info := *state.Info
+	info.Resource, info.Name, info.Namespace = "pods", name, namespace
+	return &call{endpoint: e, ctx: ctx, state: state, info: &info, namespace: namespace}, nil
+}
