@@ -25,7 +25,7 @@ type compactor struct {
 }
 
 // compact drops history until ctx ends. Failures are logged: the next turn makes up for them.
-func (s *Store) compact(ctx context.Context) error {
+func (s *Store) compact(ctx context.Context) {
 	ticker := time.NewTicker(compactEvery)
 	defer ticker.Stop()
 	var c compactor
@@ -33,7 +33,7 @@ func (s *Store) compact(ctx context.Context) error {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		}
 		// What no continue token or watch can ask etcd for any more need not be
 		// in memory either.

@@ -1,5 +1,12 @@
 package storage
 
+import (
+	"context"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
 // SetRing changes how much of the past c holds.
 func (c *Collection) SetRing(changes, bytes int) {
 	c.mu.Lock()
@@ -12,4 +19,26 @@ func (c *Collection) RingLen() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return len(c.ring.changes)
+}
+
+// KeptLen returns how many states of c are kept for lists to be continued.
+func (c *Collection) KeptLen() int {
+	c.kept.mu.Lock()
+	defer c.kept.mu.Unlock()
+	return len(c.kept.snapshots)
+}
+
+// Forget is what a turn of compaction does to the memory.
+func (c *Collection) Forget(revision int64) { c.forget(revision) }
+
+// BookmarkNow makes w's next bookmark due.
+func (w *Watcher) BookmarkNow() { w.bookmark = time.Now() }
+
+// Compactor takes turns by hand.
+type Compactor struct{ c compactor }
+
+// Next takes a turn and returns the revision that the next one would drop up to.
+func (c *Compactor) Next(ctx context.Context, client *clientv3.Client) (int64, error) {
+	err := c.c.next(ctx, client)
+	return c.c.revision, err
 }

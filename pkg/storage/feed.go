@@ -5,43 +5,56 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/google/btree"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
+// retryFollow is how long follow waits before it watches again after etcd refused.
+const retryFollow = time.Second
+
 // follow applies etcd's events to the caches until ctx ends. It watches every
-// key, not only /registry/, so that each revision there is comes by: the clock needs no other
-// news to know that it has reached a revision.
-func (s *Store) follow(ctx context.Context) error {
+// key, not only /registry/, so that each revision there is comes by: the clock
+// needs no other news to know that it has reached a revision.
+//
+// The client reconnects by itself; what follow sees are refusals.
+func (s *Store) follow(ctx context.Context) {
 	for {
 		err := s.followFrom(ctx, s.clock.now()+1)
-		if !errors.Is(err, rpctypes.ErrCompacted) {
-			return err
+		if ctx.Err() != nil {
+			return
 		}
-		// What was missed is gone. Start again from what there is; watchers expire.
-		slog.Warn("storage: etcd compacted revisions before they were seen; reading everything anew")
-		if err := s.load(ctx); err != nil {
-			return err
+		slog.Warn("storage: the cache lost etcd's events", "err", err)
+		if errors.Is(err, rpctypes.ErrCompacted) {
+			// What was missed is gone. Start again from what there is; watchers expire.
+			if err = s.load(ctx); err == nil {
+				continue
+			}
+			slog.Warn("storage: cannot read everything anew", "err", err)
+		}
+		select {
+		case <-time.After(retryFollow):
+		case <-ctx.Done():
+			return
 		}
 	}
 }
 
+// followFrom applies the events from revision on until the watch fails.
 func (s *Store) followFrom(ctx context.Context, revision int64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	events := s.etcd.Client.Watch(ctx, "", clientv3.WithPrefix(), clientv3.WithRev(revision))
-	for {
-		response, ok := <-events
-		if !ok {
-			return errors.Join(ctx.Err(), errors.New("storage: etcd ended the watch"))
-		}
+	// A server that lost its leader would be silent for ever.
+	events := s.etcd.Client.Watch(clientv3.WithRequireLeader(ctx), "", clientv3.WithPrefix(), clientv3.WithRev(revision))
+	for response := range events {
 		if err := response.Err(); err != nil {
-			return fmt.Errorf("storage: watch etcd: %w", err)
+			return err
 		}
 		s.apply(response.Events)
 	}
+	return errors.New("etcd ended the watch")
 }
 
 // apply brings the events of whole revisions into the caches: first to readers

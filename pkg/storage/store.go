@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"golang.org/x/sync/errgroup"
 
 	"slowmo/pkg/api"
 )
@@ -63,21 +63,18 @@ func Open(ctx context.Context, e Etcd, resources []*api.Resource) (*Store, error
 	return s, s.load(ctx)
 }
 
-// Run follows etcd and compacts its history until ctx ends or etcd fails. After it
-// nothing can be written or consistently read. It must be called once.
+// errStopped is what waits for etcd's events after the Store has stopped.
+var errStopped = errors.New("storage: the cache does not follow etcd any more")
+
+// Run follows etcd and compacts its history until ctx ends, and returns nil.
+// After it nothing can be written or consistently read. It must be called once.
 func (s *Store) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		err := s.follow(ctx)
-		s.clock.stop(errors.Join(errors.New("storage: the cache does not follow etcd any more"), err))
-		return err
-	})
-	g.Go(func() error { return s.compact(ctx) })
-	err := g.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	defer s.clock.stop(errStopped)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.compact(ctx) })
+	s.follow(ctx)
+	wg.Wait()
+	return nil
 }
 
 // Collection returns the collection of r, or nil if r was not given to Open or
