@@ -7,6 +7,10 @@
 //
 //	client --(SPDY or websocket over TLS)--> server --(the same)--> kubelet
 //
+// Two protocols of newer clients are translated to SPDY on the way, as kube-apiserver
+// does, since not every kubelet and runtime knows them: websocket sessions of
+// exec and attach (websocket.go) and SPDY inside of websockets (tunnel.go).
+//
 // Requests arrive here authenticated, authorized and admitted. The kubelet is
 // asked as the server, not as the client: that the client may have what it asks
 // for has been decided here. A kubelet cannot redirect a request elsewhere.

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/streaming/pkg/httpstream/wsstream"
 
 	"slowmo/pkg/apiserver/request"
 )
@@ -48,6 +49,9 @@ func (k *connectors) stream(w http.ResponseWriter, r *http.Request, what string)
 	location, err := k.onKubelet(r.Context(), pod, query, what, pod.Namespace, pod.Name, container)
 	if err != nil {
 		return err
+	}
+	if wsstream.IsWebSocketRequestWithStreamCloseProtocol(r) {
+		return k.translate(w, r, location)
 	}
 	forward(w, r, location, k.kubelet, true)
 	return nil
@@ -109,6 +113,9 @@ func (k *connectors) portForward(w http.ResponseWriter, r *http.Request) error {
 	location, err := k.onKubelet(r.Context(), pod, query, "portForward", pod.Namespace, pod.Name)
 	if err != nil {
 		return err
+	}
+	if wsstream.IsWebSocketRequestWithTunnelingProtocol(r) {
+		return k.tunnel(w, r, location)
 	}
 	forward(w, r, location, k.kubelet, true)
 	return nil
