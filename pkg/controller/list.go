@@ -5,9 +5,21 @@ import (
 	"strings"
 
 	"slowmo/pkg/component"
+	"slowmo/pkg/controller/clusterrole"
 	"slowmo/pkg/controller/control"
 	"slowmo/pkg/controller/deployment"
+	"slowmo/pkg/controller/endpoints"
+	"slowmo/pkg/controller/endpointslice"
+	"slowmo/pkg/controller/garbage"
+	"slowmo/pkg/controller/namespace"
+	"slowmo/pkg/controller/nodeipam"
+	"slowmo/pkg/controller/nodelifecycle"
+	"slowmo/pkg/controller/podgc"
 	"slowmo/pkg/controller/replicaset"
+	"slowmo/pkg/controller/rootca"
+	"slowmo/pkg/controller/serviceaccount"
+	"slowmo/pkg/controller/servicelb"
+	"slowmo/pkg/controller/tainteviction"
 )
 
 // entry is one controller of the manager.
@@ -20,11 +32,57 @@ type entry struct {
 
 // all are the controllers, in the order in which they are made.
 var all = []entry{
+	{name: serviceaccount.Name, alias: "serviceaccount", make: func(env *control.Env, _ *Options) (control.Controller, error) {
+		return serviceaccount.New(env), nil
+	}},
+	{name: rootca.Name, alias: "root-ca-cert-publisher", make: func(env *control.Env, o *Options) (control.Controller, error) {
+		ca, err := o.rootCA(env.Config)
+		if err != nil {
+			return nil, err
+		}
+		return rootca.New(env, ca), nil
+	}},
+	{name: namespace.Name, alias: "namespace", make: func(env *control.Env, o *Options) (control.Controller, error) {
+		return namespace.New(env, o.NamespaceSyncs)
+	}},
 	{name: deployment.Name, alias: "deployment", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		return deployment.New(env, o.DeploymentSyncs), nil
 	}},
 	{name: replicaset.Name, alias: "replicaset", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		return replicaset.New(env, o.ReplicaSetSyncs), nil
+	}},
+	{name: endpoints.Name, alias: "endpoint", source: "endpoint-controller", make: func(env *control.Env, o *Options) (control.Controller, error) {
+		return endpoints.New(env, o.EndpointSyncs), nil
+	}},
+	{name: endpointslice.Name, alias: "endpointslice", source: "endpoint-slice-controller", make: func(env *control.Env, o *Options) (control.Controller, error) {
+		return endpointslice.New(env, o.EndpointSliceSyncs), nil
+	}},
+	{name: servicelb.Name, alias: "service", source: "service-controller", make: func(env *control.Env, _ *Options) (control.Controller, error) {
+		return servicelb.New(env), nil
+	}},
+	{name: nodeipam.Name, alias: "nodeipam", source: "cidrAllocator", make: func(env *control.Env, o *Options) (control.Controller, error) {
+		if !o.AllocateNodeCIDRs || len(o.ClusterCIDR) == 0 {
+			return nil, nil
+		}
+		return nodeipam.New(env, o.ClusterCIDR, o.NodeCIDRMaskSize)
+	}},
+	{name: nodelifecycle.Name, alias: "nodelifecycle", source: nodelifecycle.Source, make: func(env *control.Env, o *Options) (control.Controller, error) {
+		return nodelifecycle.New(env, o.NodeMonitorGracePeriod), nil
+	}},
+	{name: tainteviction.Name, make: func(env *control.Env, _ *Options) (control.Controller, error) {
+		return tainteviction.New(env), nil
+	}},
+	{name: podgc.Name, alias: "podgc", make: func(env *control.Env, o *Options) (control.Controller, error) {
+		return podgc.New(env, o.TerminatedPodThreshold), nil
+	}},
+	{name: clusterrole.Name, alias: "clusterrole-aggregation", make: func(env *control.Env, _ *Options) (control.Controller, error) {
+		return clusterrole.New(env), nil
+	}},
+	{name: garbage.Name, alias: "garbagecollector", make: func(env *control.Env, o *Options) (control.Controller, error) {
+		if !o.EnableGarbageCollection {
+			return nil, nil
+		}
+		return garbage.New(env, o.GarbageSyncs)
 	}},
 }
 
@@ -49,7 +107,7 @@ func known(name string) bool {
 	return slices.ContainsFunc(all, func(e entry) bool { return e.named(name) })
 }
 
-func (e entry) named(name string) bool { return name == e.name || name == e.alias }
+func (e entry) named(name string) bool { return name != "" && (name == e.name || name == e.alias) }
 
 func (e entry) on(wanted []string) bool {
 	star := false

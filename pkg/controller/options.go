@@ -1,10 +1,14 @@
 package controller
 
 import (
+	"os"
 	"strings"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"slowmo/pkg/component"
+	"slowmo/pkg/controller/nodeipam"
 )
 
 // Name is the component's name: in metrics, user agents and the Lease.
@@ -87,8 +91,25 @@ func (o *Options) Validate() error {
 			return component.Usagef("--concurrent-%s-syncs=%d: give at least 1", name, n)
 		}
 	}
+	if err := nodeipam.Validate(o.ClusterCIDR, o.NodeCIDRMaskSize); err != nil {
+		return err
+	}
 	if o.NodeMonitorGracePeriod <= 0 {
 		return component.Usagef("--node-monitor-grace-period=%s: give a time above 0", o.NodeMonitorGracePeriod)
 	}
 	return nil
+}
+
+// rootCA returns the authority to publish: that of --root-ca-file or else the one
+// by which config trusts the API server.
+func (o *Options) rootCA(config *rest.Config) ([]byte, error) {
+	switch {
+	case o.RootCAFile != "":
+		return os.ReadFile(o.RootCAFile)
+	case len(config.CAData) > 0:
+		return config.CAData, nil
+	case config.CAFile != "":
+		return os.ReadFile(config.CAFile)
+	}
+	return nil, component.Usagef("the kubeconfig names no certificate authority to publish in the namespaces; give --root-ca-file FILE")
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Active says whether a pod counts as a replica: neither ended nor on its way out.
@@ -46,4 +47,15 @@ func AvailableIn(pod *v1.Pod, minReady time.Duration, now time.Time) (time.Durat
 		return minReady, true
 	}
 	return max(0, condition.LastTransitionTime.Add(minReady).Sub(now)), true
+}
+
+// ByNode is the name of the index of pods by the node that they are bound to.
+const ByNode = "node"
+
+// NodeIndex is the function of the index ByNode.
+func NodeIndex(obj metav1.Object) []string {
+	if pod, ok := obj.(*v1.Pod); ok && pod.Spec.NodeName != "" {
+		return []string{pod.Spec.NodeName}
+	}
+	return nil
 }
