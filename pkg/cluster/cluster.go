@@ -21,6 +21,8 @@ type Config struct {
 	// PodCIDR and ServiceCIDR are the cluster's address ranges.
 	PodCIDR     string
 	ServiceCIDR string
+	// AuditLog is the file the API server writes an audit log to; empty for none.
+	AuditLog string
 }
 
 // NewConfig returns the defaults: the programs that lie beside this one, and

@@ -15,7 +15,7 @@ const contextName = "slowmo"
 // server is where everybody on this machine reaches the API server.
 const server = "https://127.0.0.1:6443"
 
-// Monitoring is who Prometheus is: the group may read metrics and health.
+// monitoring is who Prometheus is: the group may read metrics and health.
 func monitoring() pki.Identity {
 	return pki.Identity{User: "prometheus", Groups: []string{"system:monitoring"}}
 }
@@ -44,6 +44,7 @@ func (c *Cluster) credentials(context.Context) error {
 		"kubelet":                  pki.Server("system:node:"+c.host.NodeName, here...),
 		"proxy":                    pki.Server("kube-proxy", here...),
 		"apiserver-kubelet-client": pki.KubeletClient().Request(),
+		"admin":                    pki.Admin().Request(),
 		"prometheus":               monitoring().Request(),
 	} {
 		if err := ca.Ensure(c.cert(name), c.key(name), request); err != nil {

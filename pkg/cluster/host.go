@@ -31,11 +31,14 @@ type Host struct {
 // The packages are Debian's names; other distributions' are close.
 const aptGet = "apt-get install containerd runc containernetworking-plugins nftables iproute2 conntrack"
 
+// ErrNotRoot is what everybody else gets.
+var ErrNotRoot = errors.New("a cluster makes namespaces, mounts and firewall rules: run this as root (sudo)")
+
 // inspectHost finds what the cluster needs, or says what is missing.
 func inspectHost(paths Paths) (Host, error) {
 	var host Host
 	if os.Geteuid() != 0 {
-		return host, errors.New("a cluster makes namespaces, mounts and firewall rules: run this as root (sudo)")
+		return host, ErrNotRoot
 	}
 	var errs []error
 	find := func(program string) string {

@@ -14,8 +14,8 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 )
 
-// client reaches the API server as the cluster's administrator.
-func client(paths Paths) (*kubernetes.Clientset, error) {
+// Client reaches the API server as the cluster's administrator.
+func Client(paths Paths) (*kubernetes.Clientset, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", paths.Kubeconfig("admin"))
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func client(paths Paths) (*kubernetes.Clientset, error) {
 
 // nodeReady waits until this machine's node says that it is ready for pods.
 func (c *Cluster) nodeReady(ctx context.Context) error {
-	client, err := client(c.config.Paths)
+	client, err := Client(c.config.Paths)
 	if err != nil {
 		return err
 	}

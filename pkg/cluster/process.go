@@ -88,7 +88,7 @@ func (k *keeper) keep() {
 // once runs the process from its start to its end and tells ready about the
 // first READY=1. The error says how it ended.
 func (k *keeper) once(notify *net.UnixConn, announced *bool) error {
-	log, err := openLog(k.Log)
+	log, err := OpenLog(k.Log)
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,8 @@ func awaitReady(ctx context.Context, conn *net.UnixConn) error {
 	}
 }
 
-func openLog(path string) (*os.File, error) {
+// OpenLog opens a log file to append to, making its folder.
+func OpenLog(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
