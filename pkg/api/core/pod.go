@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/podspec"
@@ -33,6 +34,9 @@ var Pod = &api.Resource{
 	Default:             defaultPod,
 	PrepareCreate:       preparePodCreate,
 	PrepareUpdate:       preparePodUpdate,
+	Validate:            validatePod,
+	ValidateUpdate:      validatePodUpdate,
+	Warnings:            podWarnings,
 	UnconditionalUpdate: true,
 	Grace:               podGrace,
 
@@ -70,6 +74,14 @@ var Pod = &api.Resource{
 			Put: putPodStatus,
 		},
 	},
+}
+
+// podWarnings leaves changes of status and metadata alone.
+func podWarnings(_ context.Context, obj, old api.Object) []string {
+	if old != nil && old.GetGeneration() == obj.GetGeneration() {
+		return nil
+	}
+	return podspec.Warnings(&obj.(*corev1.Pod).Spec, field.NewPath("spec"))
 }
 
 func defaultPod(obj api.Object) {

@@ -40,6 +40,14 @@ func notSupported[T ~string](value T, path *field.Path, allowed ...T) field.Erro
 	return field.ErrorList{field.NotSupported(path, value, allowed)}
 }
 
+// required is notSupported for a value that may not be empty either.
+func required[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
+	if value == "" {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	return notSupported(value, path, allowed...)
+}
+
 // ValidateProtocol checks the protocol of a port.
 func ValidateProtocol(protocol corev1.Protocol, path *field.Path) field.ErrorList {
 	return notSupported(protocol, path, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)

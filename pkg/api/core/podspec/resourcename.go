@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // isNative reports whether Kubernetes itself defines the resource: its name
@@ -14,9 +15,46 @@ func isNative(name corev1.ResourceName) bool {
 	return !strings.Contains(string(name), "/") || strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
 }
 
+// isExtended reports whether name is that of a device or the like, which must
+// have a name in quotas as well.
+func isExtended(name string) bool {
+	return !isNative(corev1.ResourceName(name)) && !strings.HasPrefix(name, corev1.DefaultResourceRequestsPrefix) &&
+		len(validation.IsQualifiedName(corev1.DefaultResourceRequestsPrefix+name)) == 0
+}
+
 // isHugePages reports whether name is a size of huge pages.
 func isHugePages(name corev1.ResourceName) bool {
 	return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
+}
+
+// isContainerResource reports whether a name without domain is of something that a container can have.
+func isContainerResource(name string) bool {
+	switch corev1.ResourceName(name) {
+	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage:
+		return true
+	}
+	return isHugePages(corev1.ResourceName(name))
+}
+
+// isQuotaResource reports whether a name without domain exists in quotas.
+func isQuotaResource(name string) bool {
+	for _, prefix := range []string{"requests.", "limits.", "count/"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return isCounted(corev1.ResourceName(name)) || corev1.ResourceName(name) == corev1.ResourceStorage
+}
+
+// isCounted reports whether the resource is a number of objects.
+func isCounted(name corev1.ResourceName) bool {
+	switch name {
+	case corev1.ResourcePods, corev1.ResourceQuotas, corev1.ResourceServices, corev1.ResourceReplicationControllers,
+		corev1.ResourceSecrets, corev1.ResourceConfigMaps, corev1.ResourcePersistentVolumeClaims,
+		corev1.ResourceServicesNodePorts, corev1.ResourceServicesLoadBalancers:
+		return true
+	}
+	return false
 }
 
 // mayOvercommit reports whether a limit may be above its request.
@@ -24,16 +62,10 @@ func mayOvercommit(name corev1.ResourceName) bool {
 	return isNative(name) && !isHugePages(name)
 }
 
-// IsInteger reports whether amounts of the resource are whole: all but CPU and
-// memory-like ones, whose fractions mean something.
+// IsInteger reports whether amounts of the resource are whole: objects and
+// devices, but not CPU and bytes.
 func IsInteger(name corev1.ResourceName) bool {
-	switch name {
-	case corev1.ResourcePods, corev1.ResourceQuotas, corev1.ResourceServices, corev1.ResourceReplicationControllers,
-		corev1.ResourceSecrets, corev1.ResourceConfigMaps, corev1.ResourcePersistentVolumeClaims,
-		corev1.ResourceServicesNodePorts, corev1.ResourceServicesLoadBalancers:
-		return true
-	}
-	return !isNative(name)
+	return isCounted(name) || isExtended(string(name))
 }
 
 // SortedNames returns the names in list in a fixed order, so that errors have one.

@@ -1,0 +1,143 @@
+package podspec
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// validateAffinity checks near what a pod is to run and near what not.
+//
+// https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
+func validateAffinity(a *corev1.Affinity, path *field.Path) (errs field.ErrorList) {
+	if a == nil {
+		return nil
+	}
+	if n := a.NodeAffinity; n != nil {
+		path := path.Child("nodeAffinity")
+		if required := n.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
+			errs = append(errs, validateNodeTerms(required.NodeSelectorTerms, path.Child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"))...)
+		}
+		for i, term := range n.PreferredDuringSchedulingIgnoredDuringExecution {
+			path := path.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i)
+			errs = append(errs, validateWeight(term.Weight, path)...)
+			errs = append(errs, validateNodeTerm(&term.Preference, path.Child("preference"))...)
+		}
+	}
+	if p := a.PodAffinity; p != nil {
+		errs = append(errs, validatePodTerms(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution, path.Child("podAffinity"))...)
+	}
+	if p := a.PodAntiAffinity; p != nil {
+		errs = append(errs, validatePodTerms(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution, path.Child("podAntiAffinity"))...)
+	}
+	return errs
+}
+
+func validateWeight(weight int32, path *field.Path) field.ErrorList {
+	if weight >= 1 && weight <= 100 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path.Child("weight"), weight, "must be in the range 1-100")}
+}
+
+func validateNodeTerms(terms []corev1.NodeSelectorTerm, path *field.Path) (errs field.ErrorList) {
+	if len(terms) == 0 {
+		return field.ErrorList{field.Required(path, "must have at least one node selector term")}
+	}
+	for i := range terms {
+		errs = append(errs, validateNodeTerm(&terms[i], path.Index(i))...)
+	}
+	return errs
+}
+
+func validateNodeTerm(term *corev1.NodeSelectorTerm, path *field.Path) (errs field.ErrorList) {
+	for i := range term.MatchExpressions {
+		errs = append(errs, validateNodeRequirement(&term.MatchExpressions[i], path.Child("matchExpressions").Index(i))...)
+	}
+	for i := range term.MatchFields {
+		errs = append(errs, validateNodeFieldRequirement(&term.MatchFields[i], path.Child("matchFields").Index(i))...)
+	}
+	return errs
+}
+
+func validateNodeRequirement(r *corev1.NodeSelectorRequirement, path *field.Path) (errs field.ErrorList) {
+	values := path.Child("values")
+	switch r.Operator {
+	case corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn:
+		if len(r.Values) == 0 {
+			errs = append(errs, field.Required(values, "must be specified when `operator` is 'In' or 'NotIn'"))
+		}
+	case corev1.NodeSelectorOpExists, corev1.NodeSelectorOpDoesNotExist:
+		if len(r.Values) > 0 {
+			errs = append(errs, field.Forbidden(values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+		}
+	case corev1.NodeSelectorOpGt, corev1.NodeSelectorOpLt:
+		if len(r.Values) != 1 {
+			errs = append(errs, field.Required(values, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+		}
+	default:
+		errs = append(errs, field.Invalid(path.Child("operator"), r.Operator, "not a valid selector operator"))
+	}
+	errs = append(errs, metav1validation.ValidateLabelName(r.Key, path.Child("key"))...)
+	for i, value := range r.Values {
+		errs = append(errs, invalid(value, values.Index(i), validation.IsValidLabelValue)...)
+	}
+	return errs
+}
+
+// validateNodeFieldRequirement checks a requirement of the one field that nodes are selected by, their name.
+func validateNodeFieldRequirement(r *corev1.NodeSelectorRequirement, path *field.Path) (errs field.ErrorList) {
+	switch r.Operator {
+	case corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn:
+		if len(r.Values) != 1 {
+			errs = append(errs, field.Required(path.Child("values"), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
+		}
+	default:
+		errs = append(errs, field.Invalid(path.Child("operator"), r.Operator, "not a valid selector operator"))
+	}
+	if r.Key != "metadata.name" {
+		return append(errs, field.Invalid(path.Child("key"), r.Key, "not a valid field selector key"))
+	}
+	for i, value := range r.Values {
+		errs = append(errs, ValidateDNS1123Subdomain(value, path.Child("values").Index(i))...)
+	}
+	return errs
+}
+
+func validatePodTerms(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm, path *field.Path) (errs field.ErrorList) {
+	for i := range required {
+		errs = append(errs, validatePodTerm(&required[i], path.Child("requiredDuringSchedulingIgnoredDuringExecution").Index(i))...)
+	}
+	for i := range preferred {
+		path := path.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i)
+		errs = append(errs, validateWeight(preferred[i].Weight, path)...)
+		errs = append(errs, validatePodTerm(&preferred[i].PodAffinityTerm, path.Child("podAffinityTerm"))...)
+	}
+	return errs
+}
+
+func validatePodTerm(term *corev1.PodAffinityTerm, path *field.Path) field.ErrorList {
+	options := metav1validation.LabelSelectorValidationOptions{}
+	errs := metav1validation.ValidateLabelSelector(term.LabelSelector, options, path.Child("labelSelector"))
+	errs = append(errs, metav1validation.ValidateLabelSelector(term.NamespaceSelector, options, path.Child("namespaceSelector"))...)
+	for _, name := range term.Namespaces {
+		errs = append(errs, ValidateDNS1123Label(name, path.Child("namespace"))...)
+	}
+	errs = append(errs, validateLabelKeys(term.MatchLabelKeys, term.LabelSelector != nil, path.Child("matchLabelKeys"))...)
+	errs = append(errs, validateLabelKeys(term.MismatchLabelKeys, term.LabelSelector != nil, path.Child("mismatchLabelKeys"))...)
+	if term.TopologyKey == "" {
+		errs = append(errs, field.Required(path.Child("topologyKey"), "can not be empty"))
+	}
+	return append(errs, metav1validation.ValidateLabelName(term.TopologyKey, path.Child("topologyKey"))...)
+}
+
+func validateLabelKeys(keys []string, hasSelector bool, path *field.Path) (errs field.ErrorList) {
+	if len(keys) > 0 && !hasSelector {
+		errs = append(errs, field.Forbidden(path, "must not be specified when labelSelector is not set"))
+	}
+	for i, key := range keys {
+		errs = append(errs, metav1validation.ValidateLabelName(key, path.Index(i))...)
+	}
+	return errs
+}

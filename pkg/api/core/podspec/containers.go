@@ -1,0 +1,172 @@
+package podspec
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func (c *checker) validateContainers(path *field.Path) (errs field.ErrorList) {
+	if len(c.spec.Containers) == 0 {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	names := sets.New[string]()
+	for i := range c.spec.Containers {
+		container, path := &c.spec.Containers[i], path.Index(i)
+		errs = append(errs, c.validateContainer(container, path)...)
+		if names.Has(container.Name) {
+			errs = append(errs, field.Duplicate(path.Child("name"), container.Name))
+		}
+		names.Insert(container.Name)
+		errs = append(errs, c.validateHooks(container, path)...)
+		errs = append(errs, validateRestartPolicy(container, path)...)
+	}
+	return append(errs, hostPortConflicts(c.spec.Containers, path)...)
+}
+
+func (c *checker) validateInitContainers(path *field.Path) (errs field.ErrorList) {
+	names := sets.New[string]()
+	for _, container := range c.spec.Containers {
+		names.Insert(container.Name)
+	}
+	for i := range c.spec.InitContainers {
+		container, at := &c.spec.InitContainers[i], path.Index(i)
+		errs = append(errs, c.validateContainer(container, at)...)
+		errs = append(errs, validateRestartPolicy(container, at)...)
+		if names.Has(container.Name) {
+			errs = append(errs, field.Duplicate(at.Child("name"), container.Name))
+		} else if container.Name != "" {
+			names.Insert(container.Name)
+		}
+		// They run one after the other, so that only ports of the same one can collide.
+		errs = append(errs, hostPortConflicts(c.spec.InitContainers[i:i+1], path)...)
+		if isSidecar(container) {
+			errs = append(errs, c.validateHooks(container, at)...)
+			continue
+		}
+		errs = append(errs, forbidHooks(container, at, "may not be set for init containers without restartPolicy=Always")...)
+		if len(container.ResizePolicy) > 0 {
+			errs = append(errs, field.Invalid(at.Child("resizePolicy"), container.ResizePolicy, "must not be set for init containers"))
+		}
+	}
+	return errs
+}
+
+// isSidecar reports whether an init container runs beside the main ones.
+func isSidecar(container *corev1.Container) bool {
+	return container.RestartPolicy != nil && *container.RestartPolicy == corev1.ContainerRestartPolicyAlways
+}
+
+// validateContainer checks what all sorts of containers have in common.
+func (c *checker) validateContainer(container *corev1.Container, path *field.Path) (errs field.ErrorList) {
+	if container.Name == "" {
+		errs = append(errs, field.Required(path.Child("name"), ""))
+	} else {
+		errs = append(errs, ValidateDNS1123Label(container.Name, path.Child("name"))...)
+	}
+	if container.Image == "" {
+		errs = append(errs, field.Required(path.Child("image"), ""))
+	}
+	errs = append(errs, required(container.TerminationMessagePolicy, path.Child("terminationMessagePolicy"),
+		corev1.TerminationMessageFallbackToLogsOnError, corev1.TerminationMessageReadFile)...)
+	errs = append(errs, validatePorts(container.Ports, path.Child("ports"))...)
+	errs = append(errs, validateEnv(container.Env, path.Child("env"))...)
+	errs = append(errs, validateEnvFrom(container.EnvFrom, path.Child("envFrom"))...)
+	errs = append(errs, c.validateMounts(container, path.Child("volumeMounts"))...)
+	errs = append(errs, c.validateDevices(container, path.Child("volumeDevices"))...)
+	errs = append(errs, required(container.ImagePullPolicy, path.Child("imagePullPolicy"),
+		corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
+	errs = append(errs, c.validateResources(&container.Resources, path.Child("resources"))...)
+	errs = append(errs, validateResizePolicy(container.ResizePolicy, c.spec.RestartPolicy, path.Child("resizePolicy"))...)
+	return append(errs, c.validateSecurity(container.SecurityContext, path.Child("securityContext"))...)
+}
+
+// validateRestartPolicy checks a policy of the container's own.
+//
+// https://kep.k8s.io/5307
+func validateRestartPolicy(container *corev1.Container, path *field.Path) (errs field.ErrorList) {
+	if container.RestartPolicy != nil {
+		errs = append(errs, notSupported(*container.RestartPolicy, path.Child("restartPolicy"),
+			corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure)...)
+	} else if len(container.RestartPolicyRules) > 0 {
+		errs = append(errs, field.Required(path.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))
+	}
+	return errs
+}
+
+func validatePorts(ports []corev1.ContainerPort, path *field.Path) (errs field.ErrorList) {
+	names := sets.New[string]()
+	for i, port := range ports {
+		path := path.Index(i)
+		if port.Name != "" {
+			msgs := validation.IsValidPortName(port.Name)
+			for _, msg := range msgs {
+				errs = append(errs, field.Invalid(path.Child("name"), port.Name, msg))
+			}
+			if len(msgs) == 0 && names.Has(port.Name) {
+				errs = append(errs, field.Duplicate(path.Child("name"), port.Name))
+			}
+			names.Insert(port.Name)
+		}
+		if port.ContainerPort == 0 {
+			errs = append(errs, field.Required(path.Child("containerPort"), ""))
+		} else {
+			errs = append(errs, validatePortNumber(port.ContainerPort, path.Child("containerPort"))...)
+		}
+		if port.HostPort != 0 {
+			errs = append(errs, validatePortNumber(port.HostPort, path.Child("hostPort"))...)
+		}
+		if port.Protocol == "" {
+			errs = append(errs, field.Required(path.Child("protocol"), ""))
+		} else {
+			errs = append(errs, ValidateProtocol(port.Protocol, path.Child("protocol"))...)
+		}
+	}
+	return errs
+}
+
+func validatePortNumber(port int32, path *field.Path) (errs field.ErrorList) {
+	for _, msg := range validation.IsValidPortNum(int(port)) {
+		errs = append(errs, field.Invalid(path, port, msg))
+	}
+	return errs
+}
+
+// hostPortConflicts finds ports of the node that two containers ask for.
+func hostPortConflicts(containers []corev1.Container, path *field.Path) (errs field.ErrorList) {
+	taken := sets.New[string]()
+	for i := range containers {
+		for j, port := range containers[i].Ports {
+			if port.HostPort == 0 {
+				continue
+			}
+			key := fmt.Sprintf("%s/%s/%d", port.Protocol, port.HostIP, port.HostPort)
+			if taken.Has(key) {
+				errs = append(errs, field.Duplicate(path.Index(i).Child("ports").Index(j).Child("hostPort"), key))
+			}
+			taken.Insert(key)
+		}
+	}
+	return errs
+}
+
+// validateHostPorts holds that on the node's own network a port is what it is.
+// A template may leave it open: the pod is filled when it is made.
+func (c *checker) validateHostPorts(path *field.Path) (errs field.ErrorList) {
+	if !c.spec.HostNetwork {
+		return nil
+	}
+	for i := range c.spec.Containers {
+		for j, port := range c.spec.Containers[i].Ports {
+			if port.HostPort == port.ContainerPort || !c.isPod && port.HostPort == 0 {
+				continue
+			}
+			errs = append(errs, field.Invalid(path.Index(i).Child("ports").Index(j).Child("hostPort"), port.HostPort,
+				"must match `containerPort` when `hostNetwork` is true"))
+		}
+	}
+	return errs
+}
