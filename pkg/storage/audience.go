@@ -1,6 +1,10 @@
 package storage
 
-import "k8s.io/apimachinery/pkg/fields"
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/fields"
+)
 
 // interest is a necessary condition for a watcher to care about a change: a field
 // with a value, in the state before or after. The zero interest is everything.
@@ -12,14 +16,14 @@ type interest struct{ field, value string }
 // interestOf picks the most telling condition of a watch.
 func (c *Collection) interestOf(namespace string, selector fields.Selector) interest {
 	if selector != nil {
-		for _, field := range append([]string{"metadata.name"}, c.resource.FieldNames...) {
+		for _, field := range slices.Concat([]string{fieldName}, c.resource.FieldNames, []string{fieldNamespace}) {
 			if value, ok := selector.RequiresExactMatch(field); ok {
 				return interest{field, value}
 			}
 		}
 	}
 	if namespace != "" {
-		return interest{"metadata.namespace", namespace}
+		return interest{fieldNamespace, namespace}
 	}
 	return interest{}
 }

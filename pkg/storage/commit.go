@@ -2,9 +2,11 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -26,12 +28,12 @@ func (s *Store) commit(ctx context.Context, d *draft, with []Op) (*Record, error
 	if err != nil {
 		return nil, err
 	}
-	guards, writes, reads, err := s.transaction(ctx, list)
-	if err != nil {
-		return nil, err
-	}
 	s.drafts.add(list)
-	response, err := s.etcd.Client.Txn(ctx).If(guards...).Then(writes...).Else(reads...).Commit()
+	response, err := s.transact(ctx, list)
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) { // somebody revoked it
+		s.leases.forget()
+		response, err = s.transact(ctx, list)
+	}
 	if err == nil && response.Succeeded {
 		err = s.clock.wait(ctx, response.Header.Revision)
 	}
@@ -78,8 +80,11 @@ func (s *Store) draftOps(d *draft, with []Op) ([]*draft, error) {
 	return list, nil
 }
 
-// transaction spells the drafts out for etcd. All but deletes beside the first are guarded.
-func (s *Store) transaction(ctx context.Context, list []*draft) (guards []clientv3.Cmp, writes, reads []clientv3.Op, err error) {
+// transact writes the drafts if their guards hold, which all have but deletes
+// beside the first; otherwise it reads which keys there are.
+func (s *Store) transact(ctx context.Context, list []*draft) (*clientv3.TxnResponse, error) {
+	var guards []clientv3.Cmp
+	var writes, reads []clientv3.Op
 	for i, d := range list {
 		if i == 0 || d.obj != nil {
 			guards = append(guards, clientv3.Compare(clientv3.ModRevision(d.key), "=", d.expect()))
@@ -91,13 +96,15 @@ func (s *Store) transaction(ctx context.Context, list []*draft) (guards []client
 		}
 		var lease clientv3.LeaseID
 		if ttl := d.c.ttl(d); ttl > 0 {
+			var err error
 			if lease, err = s.leases.get(ctx, ttl); err != nil {
-				return nil, nil, nil, err
+				return nil, err
 			}
 		}
 		writes = append(writes, clientv3.OpPut(d.key, string(d.stored), clientv3.WithLease(lease)))
 	}
-	return guards, writes, reads, nil
+	defer s.observe(list[0].operation(), list[0].c, time.Now())
+	return s.etcd.Client.Txn(ctx).If(guards...).Then(writes...).Else(reads...).Commit()
 }
 
 // ttl returns how long what d writes lives; 0 is forever.

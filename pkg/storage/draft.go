@@ -30,6 +30,17 @@ func (d *draft) expect() int64 {
 	return d.previous.Revision
 }
 
+// operation names the write for Etcd.Observe.
+func (d *draft) operation() string {
+	switch {
+	case d.previous == nil:
+		return "create"
+	case d.obj == nil:
+		return "delete"
+	}
+	return "update"
+}
+
 // made returns the Record of the write at revision.
 func (d *draft) made(revision int64) *Record {
 	if d.record != nil && d.record.Revision == revision {

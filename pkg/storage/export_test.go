@@ -5,6 +5,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"slowmo/pkg/api"
 )
 
 // SetRing changes how much of the past c holds.
@@ -41,4 +43,16 @@ type Compactor struct{ c compactor }
 func (c *Compactor) Next(ctx context.Context, client *clientv3.Client) (int64, error) {
 	err := c.c.next(ctx, client)
 	return c.c.revision, err
+}
+
+// Decode decodes stored bytes.
+func Decode(r *api.Resource, data []byte) (api.Object, error) { return decode(r, data, 1) }
+
+// Encode encodes an object as it is stored.
+func Encode(r *api.Resource, obj api.Object) ([]byte, error) { return encode(r, obj) }
+
+// StartOf returns the start key of a continue token.
+func StartOf(continueToken string) (string, error) {
+	t, err := parseToken(continueToken)
+	return t.Start, err
 }

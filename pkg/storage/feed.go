@@ -127,8 +127,10 @@ func (c *Collection) load(ctx context.Context, revision int64) (*btree.BTreeG[*R
 	tree := newTree()
 	end := clientv3.GetPrefixRangeEnd(c.prefix)
 	for from := c.prefix; ; {
+		start := time.Now()
 		response, err := c.store.etcd.Client.Get(ctx, from, clientv3.WithRange(end),
 			clientv3.WithRev(revision), clientv3.WithLimit(loadPage))
+		c.store.observe("list", c, start)
 		if err != nil {
 			return nil, fmt.Errorf("storage: read %s: %w", c.prefix, err)
 		}

@@ -29,6 +29,13 @@ type lease struct {
 // leaseUses bounds how many deletes the end of a lease brings at once.
 const leaseUses = 1000
 
+// forget makes get grant new leases.
+func (l *leases) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.live)
+}
+
 // get returns a lease that lasts at least ttl from now.
 func (l *leases) get(ctx context.Context, ttl time.Duration) (clientv3.LeaseID, error) {
 	l.mu.Lock()

@@ -74,9 +74,6 @@ func (c *Collection) List(ctx context.Context, o ListOptions) (*Page, error) {
 
 // selectFrom returns all records below prefix that p selects.
 func (s *snapshot) selectFrom(prefix string, p Predicate) (records []*Record, err error) {
-	if p.Empty() {
-		records = make([]*Record, 0, s.tree.Len())
-	}
 	s.walk(prefix, prefix, func(r *Record) bool {
 		if r.corrupt != nil {
 			err = r.corrupt
@@ -138,6 +135,9 @@ func (c *Collection) state(ctx context.Context, match Match, revision int64) (*s
 // at returns the collection as it was at revision: from memory if it has not changed
 // since or a list is being continued there, otherwise out of etcd's history.
 func (c *Collection) at(ctx context.Context, revision int64) (*snapshot, int64, error) {
+	if revision <= 0 {
+		return nil, 0, fmt.Errorf("storage: there is no state at revision %d", revision)
+	}
 	if err := c.store.reach(ctx, revision); err != nil {
 		return nil, 0, err
 	}

@@ -183,6 +183,9 @@ func create(t testing.TB, c *storage.Collection, obj api.Object) *storage.Record
 func set[T api.Object](t testing.TB, c *storage.Collection, namespace, name string, f func(T)) *storage.Record {
 	t.Helper()
 	r, err := c.Modify(t.Context(), namespace, name, func(current api.Object) (api.Object, error) {
+		if current == nil {
+			return nil, storage.ErrNotFound
+		}
 		f(current.(T))
 		return current, nil
 	})

@@ -23,8 +23,8 @@ type Record struct {
 	Namespace string // "" if the resource has none
 	Name      string
 	UID       types.UID
-	Revision  int64 // the resourceVersion; that of the delete in a DELETED event
-	Labels    labels.Set
+	Revision  int64      // the resourceVersion; that of the delete in a DELETED event
+	Labels    labels.Set // read-only
 
 	collection *Collection
 	stored     []byte
@@ -172,14 +172,20 @@ func (r *Record) Matches(p Predicate) bool {
 		(p.Field == nil || p.Field.Matches((*fieldView)(r)))
 }
 
+// The fields that every object can be selected by.
+const (
+	fieldName      = "metadata.name"
+	fieldNamespace = "metadata.namespace"
+)
+
 // fieldView shows a Record's selectable fields to a fields.Selector.
 type fieldView Record
 
 func (v *fieldView) Has(field string) bool {
 	switch field {
-	case "metadata.name":
+	case fieldName:
 		return true
-	case "metadata.namespace":
+	case fieldNamespace:
 		return v.collection.resource.Namespaced
 	}
 	return slices.Contains(v.collection.resource.FieldNames, field)
@@ -187,9 +193,9 @@ func (v *fieldView) Has(field string) bool {
 
 func (v *fieldView) Get(field string) string {
 	switch field {
-	case "metadata.name":
+	case fieldName:
 		return v.Name
-	case "metadata.namespace":
+	case fieldNamespace:
 		return v.Namespace
 	}
 	if i := slices.Index(v.collection.resource.FieldNames, field); i >= 0 && i < len(v.fields) {

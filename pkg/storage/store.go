@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"slowmo/pkg/api"
 )
@@ -18,6 +20,11 @@ type Etcd struct {
 	// ReadIndex returns a revision that is at least that of every transaction
 	// that was acknowledged, by any server, before the call.
 	ReadIndex func(ctx context.Context) (revision int64, err error)
+
+	// Observe, if set, is told how long each request for objects took, named as in
+	// etcd_request_duration_seconds: create, update, delete, list. It must be
+	// quick and safe for concurrent use.
+	Observe func(operation string, resource schema.GroupResource, took time.Duration)
 }
 
 // Store keeps the objects of all resources. It is safe for concurrent use.
@@ -86,6 +93,13 @@ func (s *Store) Revision() int64 { return s.clock.now() }
 
 // Ready returns nil if etcd answers and the caches follow it.
 func (s *Store) Ready(ctx context.Context) error { return s.reach(ctx, Consistent) }
+
+// observe reports a request for objects of c that began at start.
+func (s *Store) observe(operation string, c *Collection, start time.Time) {
+	if s.etcd.Observe != nil {
+		s.etcd.Observe(operation, c.resource.GroupResource(), time.Since(start))
+	}
+}
 
 // reach waits until the caches hold all changes up to revision, which may be
 // Any or Consistent.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -16,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/etcd"
@@ -312,6 +314,53 @@ func TestOtherForms(t *testing.T) {
 	}
 	if _, err := storage.Open(ctx, e, []*api.Resource{configMaps(), configMaps()}); err == nil {
 		t.Error("two resources share keys")
+	}
+}
+
+// TestReadsSeeOtherServers has one server write and another read: what was
+// acknowledged before the read began is in it.
+func TestReadsSeeOtherServers(t *testing.T) {
+	a := embedded(t)
+	b := second(t, a)
+	var observed atomic.Int64
+	a.etcd.Observe = func(operation string, r schema.GroupResource, took time.Duration) {
+		if operation == "update" && r.Resource == "configmaps" && took > 0 {
+			observed.Add(1)
+		}
+	}
+	c := second(t, a)
+	create(t, a.maps, configMap("default", "a"))
+	var acknowledged atomic.Int64
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				want := acknowledged.Load()
+				r, err := b.maps.Get(t.Context(), "default", "a", storage.Consistent)
+				if err != nil || r.Revision < want {
+					t.Errorf("read %v, %v; want at least %d", r, err, want)
+				}
+				page, err := b.maps.List(t.Context(), storage.ListOptions{})
+				if err != nil || page.Revision < want || page.Records[0].Revision < want {
+					t.Errorf("list %v, %v; want at least %d", page, err, want)
+				}
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		r := set(t, c.maps, "default", "a", func(m *corev1.ConfigMap) { m.Data = map[string]string{"i": fmt.Sprint(i)} })
+		acknowledged.Store(r.Revision)
+	}
+	close(done)
+	wg.Wait()
+	if observed.Load() != 200 {
+		t.Errorf("%d requests observed", observed.Load())
 	}
 }
 

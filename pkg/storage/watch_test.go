@@ -157,6 +157,8 @@ func objectsExpire(t *testing.T, w *world) {
 		}
 	}
 	take(t, watcher, 3)
+	create(t, w.events, event("again", 3600)) // the lease that was in use is gone
+	remove(t, w.events, "default", "again")
 	if page, err := w.events.List(t.Context(), storage.ListOptions{}); err != nil || names(page.Records) != "forever" {
 		t.Errorf("%v, %v", page, err)
 	}
