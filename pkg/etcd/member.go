@@ -121,12 +121,17 @@ func Start(ctx context.Context, c Config) (*Member, error) {
 // enough to mend that would cost two per cent of a processor for ever. So it is told
 // to campaign at once, as raft's leaders tell the successor that they choose. It cannot before
 // it has applied its own membership, of which there is no news.
+//
+// A campaign looks through the entries that raft does not know to be applied, and
+// panics if etcd has applied and dropped them in the meantime. So nothing is
+// asked of raft before the log has been applied and has stayed so for a while.
 func (m *Member) lead(ctx context.Context) error {
 	server := m.server.Server
 	campaign := &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), To: new(uint64(server.MemberID()))}
 	again := time.NewTicker(2 * time.Millisecond)
 	defer again.Stop()
-	for {
+	var applied uint64
+	for settled := 0; ; {
 		select {
 		case <-server.ReadyNotify():
 			return nil
@@ -137,12 +142,22 @@ func (m *Member) lead(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-again.C:
+			now := server.AppliedIndex()
+			if settled++; now != applied || now != server.CommittedIndex() {
+				settled, applied = 0, now
+			}
+			if settled < settledTicks {
+				continue
+			}
 			if err := server.Process(ctx, campaign); err != nil {
 				return err
 			}
 		}
 	}
 }
+
+// settledTicks is for how many looks at it the log must have been applied.
+const settledTicks = 3
 
 // embedConfig turns c into the configuration of a group of one.
 func embedConfig(c Config, level zap.AtomicLevel) (*embed.Config, error) {
