@@ -21,6 +21,13 @@ func Connect(name string, kind schema.GroupVersionKind, verbs ...string) Subreso
 	return Subresource{Name: name, Kind: kind, Verbs: verbs, Connect: true}
 }
 
+// Action returns a subresource that does something with a body of a kind of its
+// own and answers with the same: a token made, a pod evicted. The server handles
+// it by its name.
+func Action(name string, kind schema.GroupVersionKind, new func() Object) Subresource {
+	return Subresource{Name: name, Kind: kind, New: new, Verbs: []string{"create"}, Connect: true}
+}
+
 // ProxyVerbs are the verbs that discovery lists for a proxy subresource.
 var ProxyVerbs = []string{"create", "delete", "get", "patch", "update"}
 

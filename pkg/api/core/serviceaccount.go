@@ -36,7 +36,8 @@ var ServiceAccount = &api.Resource{
 	},
 
 	Subresources: []api.Subresource{
-		api.Connect("token", authenticationv1.SchemeGroupVersion.WithKind("TokenRequest"), "create"),
+		api.Action("token", authenticationv1.SchemeGroupVersion.WithKind("TokenRequest"),
+			func() api.Object { return &authenticationv1.TokenRequest{} }),
 	},
 }
 
