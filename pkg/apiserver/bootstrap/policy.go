@@ -130,6 +130,13 @@ func ClusterRoleBindings() []*rbacv1.ClusterRoleBinding {
 	for _, c := range controllers() {
 		out = append(out, clusterBinding(controllerPrefix+c.name, account(c.name)))
 	}
+	// Our controller-manager runs its controllers as itself, not as a service
+	// account each, so it is given the roles of those that it has.
+	for _, name := range []string{"clusterrole-aggregation-controller", "deployment-controller", "endpoint-controller",
+		"endpointslice-controller", "generic-garbage-collector", "namespace-controller", "node-controller",
+		"pod-garbage-collector", "replicaset-controller", "root-ca-cert-publisher", "service-account-controller", "service-controller"} {
+		out = append(out, bound("slowmo:kube-controller-manager:"+name, controllerPrefix+name, user("system:kube-controller-manager")))
+	}
 	return out
 }
 
