@@ -37,6 +37,8 @@ var Service = &api.Resource{
 	New:         func() api.Object { return &corev1.Service{} },
 	NewList:     func() runtime.Object { return &corev1.ServiceList{} },
 
+	ReturnDeleted: true,
+
 	Default:             defaultService,
 	PrepareCreate:       prepareServiceCreate,
 	PrepareUpdate:       prepareServiceUpdate,
