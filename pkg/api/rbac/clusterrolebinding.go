@@ -4,6 +4,7 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	rbacv1beta1 "k8s.io/api/rbac/v1beta1"
 	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -35,7 +36,8 @@ var ClusterRoleBinding = &api.Resource{
 	CreateOnUpdate:      true,
 	UnconditionalUpdate: true,
 
-	Columns: bindingColumns("clusterRoleBinding", rbacv1.ClusterRoleBinding{}.SwaggerDoc()["roleRef"]),
+	// Upstream still prints the words of v1beta1.
+	Columns: bindingColumns("clusterRoleBinding", rbacv1beta1.ClusterRoleBinding{}.SwaggerDoc()["roleRef"]),
 	Row: func(obj api.Object, now time.Time) []any {
 		binding := obj.(*rbacv1.ClusterRoleBinding)
 		return bindingRow(binding, binding.RoleRef, binding.Subjects, now)

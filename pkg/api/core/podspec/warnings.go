@@ -38,9 +38,6 @@ func Warnings(spec *corev1.PodSpec, path *field.Path) (out []string) {
 		}
 		secrets[secret.Name] = true
 	}
-	if grace := spec.TerminationGracePeriodSeconds; grace != nil && *grace < 0 {
-		out = append(out, fmt.Sprintf("%s: must be >= 0; negative values are invalid and will be treated as 1", path.Child("terminationGracePeriodSeconds")))
-	}
 	return out
 }
 
