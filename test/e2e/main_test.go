@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 // run brings the cluster up, runs the tests, takes it down and looks the host over.
 func run(m *testing.M) int {
-	before := hostState()
+	before := live.HostState()
 	var err error
 	if shared, err = live.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -29,7 +29,7 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "slowmo down: %v\n%s\n", err, out)
 		code = 1
 	}
-	for _, line := range leftBehind(before, hostState()) {
+	for _, line := range live.LeftBehind(before, live.HostState()) {
 		fmt.Fprintln(os.Stderr, "slowmo down left behind", line)
 		code = 1
 	}

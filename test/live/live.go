@@ -32,16 +32,21 @@ func Start() (*Cluster, error) {
 			return nil, fmt.Errorf("%w\nrun `make build` first, or `make test`, which does", err)
 		}
 	}
-	root, err := os.MkdirTemp("", "slowmo-live-")
+	c, err := New()
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Root: root, Audit: filepath.Join(root, "audit.log")}
 	if out, err := c.Up(); err != nil {
 		down, _ := c.Stop()
 		return nil, fmt.Errorf("slowmo up: %w\n%s\n%s", err, out, down)
 	}
 	return c, nil
+}
+
+// New makes the folder of a cluster that is not up yet.
+func New() (*Cluster, error) {
+	root, err := os.MkdirTemp("", "slowmo-live-")
+	return &Cluster{Root: root, Audit: filepath.Join(root, "audit.log")}, err
 }
 
 // Slowmo runs the command on this cluster and returns all that it printed.

@@ -1,4 +1,4 @@
-package e2e
+package live
 
 import (
 	"os"
@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// hostState lists what a cluster could leave behind on a host: processes,
+// HostState lists what a cluster could leave behind on a host: processes,
 // mounts, links, routes, nft tables, network namespaces, cgroups and sockets, each as a line.
-func hostState() []string {
+func HostState() []string {
 	var state []string
 	add := func(kind string, lines ...string) {
 		for _, line := range lines {
@@ -41,7 +41,7 @@ func hostState() []string {
 
 // processes lists the command lines of what is ours or runs for us.
 func processes() []string {
-	ours := regexp.MustCompile(regexp.QuoteMeta(bin) + `/|containerd|runc|/pause\b|echoserver`)
+	ours := regexp.MustCompile(regexp.QuoteMeta(Bin) + `/|containerd|runc|/pause\b|echoserver`)
 	var found []string
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range dirs {
@@ -59,7 +59,7 @@ func command(name string, args ...string) []string {
 	return strings.Split(string(out), "\n")
 }
 
-// leftBehind returns the lines of after that before had not.
-func leftBehind(before, after []string) []string {
+// LeftBehind returns the lines of after that before had not.
+func LeftBehind(before, after []string) []string {
 	return slices.DeleteFunc(slices.Clone(after), func(line string) bool { return slices.Contains(before, line) })
 }
