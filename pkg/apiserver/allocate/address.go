@@ -119,6 +119,9 @@ func (s *Services) chooseAddresses(ctx context.Context, service, before *corev1.
 	copy(ips, asked)
 	for i, family := range service.Spec.IPFamilies {
 		ip, err := s.address(ctx, family, ips[i], mine)
+		if err == nil && service.Name == "" {
+			err = fmt.Errorf("IPAddress.networking.k8s.io %q is invalid: spec.parentRef.name: Required value", ip)
+		}
 		if err != nil {
 			problem := "failed to allocate IP"
 			if ips[i] != "" {

@@ -178,8 +178,11 @@ func (s *Services) Deleted(ctx context.Context, obj api.Object) {
 }
 
 // complete makes the choices that the client left open. before is nil for a
-// new Service.
+// new Service. What makes no sense is left to validation, which comes next.
 func (s *Services) complete(ctx context.Context, service, before *corev1.Service) error {
+	if malformed(&service.Spec) {
+		return nil
+	}
 	problems := s.families(service, before)
 	if len(problems) == 0 {
 		problems = s.chooseAddresses(ctx, service, before)

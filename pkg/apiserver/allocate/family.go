@@ -30,8 +30,8 @@ func (s *Services) families(service, before *corev1.Service) field.ErrorList {
 	if len(spec.ClusterIPs) == 0 && spec.ClusterIP != "" {
 		spec.ClusterIPs = []string{spec.ClusterIP}
 	}
-	if before != nil && len(spec.IPFamilies) == 0 && before.Spec.Type != corev1.ServiceTypeExternalName {
-		spec.IPFamilies = slices.Clone(before.Spec.IPFamilies)
+	if before != nil && before.Spec.Type != corev1.ServiceTypeExternalName {
+		inherit(spec, &before.Spec)
 	}
 	headless := !hasClusterIP(service)
 	if headless && len(spec.Selector) == 0 {
@@ -46,6 +46,39 @@ func (s *Services) families(service, before *corev1.Service) field.ErrorList {
 		return field.ErrorList{field.Invalid(policyPath, *spec.IPFamilyPolicy, "this cluster is not configured for dual-stack services")}
 	}
 	return s.chooseFamilies(spec)
+}
+
+// inherit keeps what an update does not mention.
+func inherit(spec, before *corev1.ServiceSpec) {
+	if len(spec.IPFamilies) == 0 {
+		spec.IPFamilies = slices.Clone(before.IPFamilies)
+	}
+	if spec.IPFamilyPolicy == nil {
+		spec.IPFamilyPolicy = before.IPFamilyPolicy
+	}
+}
+
+// malformed says whether the client's addresses and families cannot be worked with.
+func malformed(spec *corev1.ServiceSpec) bool {
+	for i, text := range spec.ClusterIPs {
+		if _, err := netip.ParseAddr(text); err != nil && (i > 0 || text != corev1.ClusterIPNone && text != "") {
+			return true
+		}
+	}
+	for _, family := range spec.IPFamilies {
+		if family != corev1.IPv4Protocol && family != corev1.IPv6Protocol {
+			return true
+		}
+	}
+	if len(spec.IPFamilies) == 2 && spec.IPFamilies[0] == spec.IPFamilies[1] {
+		return true
+	}
+	if ip := spec.ClusterIP; len(spec.ClusterIPs) == 0 && ip != "" && ip != corev1.ClusterIPNone {
+		_, err := netip.ParseAddr(ip)
+		return err != nil
+	}
+	return len(spec.ClusterIPs) > 2 || len(spec.IPFamilies) > 2 ||
+		len(spec.ClusterIPs) > 0 && spec.ClusterIPs[0] != spec.ClusterIP
 }
 
 // manualEndpoints is for a headless Service whose endpoints somebody else

@@ -121,15 +121,8 @@ func (w *write) insert(served api.Object) (wire.Source, error) {
 
 // put stores an object that was admitted, with what goes beside it.
 func (w *write) put(obj api.Object) (wire.Source, error) {
-	var beside []storage.Op
-	if w.companion != nil {
-		var err error
-		if beside, err = w.companion.Create(w.ctx, obj, w.dryRun); err != nil {
-			return nil, err
-		}
-	}
 	if !w.dryRun {
-		return w.collection.Create(w.ctx, obj, beside...)
+		return w.collection.Create(w.ctx, obj, w.beside...)
 	}
 	_, err := w.collection.Get(w.ctx, obj.GetNamespace(), obj.GetName(), storage.Consistent)
 	switch {

@@ -24,11 +24,12 @@ type Action func(ctx context.Context, namespace, name string, body api.Object) (
 // Companion keeps other objects in step with those of a resource: the IPAddress
 // beside a Service.
 type Companion interface {
-	// Create completes obj and returns what is to be written in the same
-	// transaction.
+	// Create completes obj, which has not been validated yet, and returns what
+	// is to be written in the same transaction.
 	Create(ctx context.Context, obj api.Object, dryRun bool) ([]storage.Op, error)
-	// Update completes obj, which replaces old. done is called with whether
-	// obj was written, to undo or to finish what was taken or is no longer used.
+	// Update completes obj, which replaces old, an empty object if there is
+	// none. done is called with whether obj was written, to undo or to finish
+	// what was taken or is no longer used.
 	Update(ctx context.Context, obj, old api.Object, dryRun bool) (done func(written bool), err error)
 	// Deleted gives back what obj, which is gone, held.
 	Deleted(ctx context.Context, obj api.Object)

@@ -23,8 +23,7 @@ type modification struct {
 	edit func(present api.Object) (api.Object, error)
 
 	created bool
-	removed api.Object         // the last state of an object that went with this write
-	done    func(written bool) // the companion's, of the present attempt
+	removed api.Object // the last state of an object that went with this write
 }
 
 // run makes the change. It returns what the object is afterwards.
@@ -70,11 +69,6 @@ func (m *modification) step(current api.Object) (api.Object, error) {
 	}
 	if err := m.admitChange(next, current); err != nil {
 		return nil, err
-	}
-	if m.companion != nil {
-		if m.done, err = m.companion.Update(m.ctx, next, current, m.dryRun); err != nil {
-			return nil, err
-		}
 	}
 	if m.goes(next, current) {
 		m.removed = next

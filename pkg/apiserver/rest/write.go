@@ -26,6 +26,10 @@ type write struct {
 	validation string // the fieldValidation parameter
 	patched    bool   // a change of the present state, whichever that is
 	applied    bool   // field management has been done by an apply
+
+	// What the companion answered in the present attempt.
+	beside []storage.Op       // to a create
+	done   func(written bool) // to a modification
 }
 
 // admitNew takes a new object through the chain, from the decoded body to what is stored.
@@ -46,6 +50,9 @@ func (w *write) admitNew(obj api.Object) error {
 	identify(w, obj)
 	if w.resource.PrepareCreate != nil {
 		w.resource.PrepareCreate(w.ctx, obj)
+	}
+	if err := w.accompany(obj, nil); err != nil {
+		return err
 	}
 	if errs := w.validateNew(obj); len(errs) > 0 {
 		return apierrors.NewInvalid(w.kind.GVK.GroupKind(), obj.GetName(), errs)
@@ -71,11 +78,31 @@ func (w *write) admitChange(obj, current api.Object) error {
 	if w.resource.PrepareUpdate != nil && (w.sub == nil || w.sub.Get != nil) {
 		w.resource.PrepareUpdate(w.ctx, obj, current)
 	}
+	if err := w.accompany(obj, current); err != nil {
+		return err
+	}
 	if errs := w.validateChange(obj, current); len(errs) > 0 {
 		return apierrors.NewInvalid(w.kind.GVK.GroupKind(), obj.GetName(), errs)
 	}
 	w.warn(obj, current)
 	return w.Admission.Validate(w.ctx, attributes)
+}
+
+// accompany has the companion complete the object, before anything is
+// validated. An object that an update or an apply creates has no transaction of
+// its own to put things beside: for the companion it is a change of nothing.
+func (w *write) accompany(obj, old api.Object) (err error) {
+	switch {
+	case w.companion == nil:
+	case w.info.Verb == "create" && w.sub == nil:
+		w.beside, err = w.companion.Create(w.ctx, obj, w.dryRun)
+	default:
+		if old == nil {
+			old = w.resource.New()
+		}
+		w.done, err = w.companion.Update(w.ctx, obj, old, w.dryRun)
+	}
+	return err
 }
 
 // matchNamespace gives an object the namespace of the request's path.
