@@ -1,0 +1,172 @@
+package core
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/api"
+)
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// podOf decodes a pod, strictly, and fills its defaults.
+func podOf(t *testing.T, text string) *corev1.Pod {
+	t.Helper()
+	pod := &corev1.Pod{}
+	if err := yaml.UnmarshalStrict([]byte(text), pod); err != nil {
+		t.Fatal(err)
+	}
+	pod.CreationTimestamp = metav1.NewTime(now.Add(-time.Hour))
+	defaultPod(pod)
+	return pod
+}
+
+const twoContainers = `{containers: [{name: a, image: i}, {name: b, image: i}]}`
+
+func TestPodRow(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec, status string
+		deleted      bool
+		want         string // ready, status, restarts
+	}{
+		"pending":     {twoContainers, `{phase: Pending}`, false, "0/2 Pending 0"},
+		"gated":       {twoContainers, `{phase: Pending, conditions: [{type: PodScheduled, status: "False", reason: SchedulingGated}]}`, false, "0/2 SchedulingGated 0"},
+		"terminating": {twoContainers, `{phase: Running}`, true, "0/2 Terminating 0"},
+		"lost":        {twoContainers, `{phase: Running, reason: NodeLost}`, true, "0/2 Unknown 0"},
+		"evicted":     {twoContainers, `{phase: Failed, reason: Evicted}`, false, "0/2 Evicted 0"},
+		"starting": {twoContainers, `{phase: Pending, containerStatuses: [{name: a, state: {waiting: {reason: ContainerCreating}}}, {name: b, state: {waiting: {reason: ContainerCreating}}}]}`,
+			false, "0/2 ContainerCreating 0"},
+		"running": {twoContainers, `{phase: Running, conditions: [{type: Ready, status: "True"}], containerStatuses: [{name: a, ready: true, state: {running: {}}}, {name: b, ready: true, restartCount: 2, state: {running: {}}, lastState: {terminated: {exitCode: 1, finishedAt: "2026-01-02T02:59:05Z"}}}]}`,
+			false, "2/2 Running 2 (5m ago)"},
+		"crashing": {twoContainers, `{phase: Running, containerStatuses: [{name: a, restartCount: 3, state: {waiting: {reason: CrashLoopBackOff}}}, {name: b, ready: true, state: {running: {}}}]}`,
+			false, "1/2 CrashLoopBackOff 3"},
+		"completed": {twoContainers, `{phase: Succeeded, containerStatuses: [{name: a, state: {terminated: {reason: Completed}}}, {name: b, state: {terminated: {reason: Completed}}}]}`,
+			false, "0/2 Completed 0"},
+		"one ended": {twoContainers, `{phase: Running, containerStatuses: [{name: a, state: {terminated: {reason: Completed}}}, {name: b, ready: true, state: {running: {}}}]}`,
+			false, "1/2 NotReady 0"},
+		"killed": {twoContainers, `{phase: Failed, containerStatuses: [{name: a, state: {terminated: {exitCode: 137, signal: 9}}}, {name: b, state: {terminated: {exitCode: 3}}}]}`,
+			false, "0/2 Signal:9 0"},
+		"initializing": {`{containers: [{name: a, image: i}], initContainers: [{name: x, image: i}, {name: y, image: i}]}`,
+			`{phase: Pending, initContainerStatuses: [{name: x, state: {terminated: {exitCode: 0}}}, {name: y, state: {running: {}}}]}`, false, "0/1 Init:1/2 0"},
+		"init failing": {`{containers: [{name: a, image: i}], initContainers: [{name: x, image: i}]}`,
+			`{phase: Pending, initContainerStatuses: [{name: x, restartCount: 4, state: {terminated: {exitCode: 1, reason: Error}}}]}`, false, "0/1 Init:Error 4"},
+		"sidecar": {`{containers: [{name: a, image: i}], initContainers: [{name: x, image: i, restartPolicy: Always}]}`,
+			`{phase: Running, conditions: [{type: Ready, status: "True"}], initContainerStatuses: [{name: x, started: true, ready: true, restartCount: 1, state: {running: {}}}], containerStatuses: [{name: a, ready: true, state: {running: {}}}]}`,
+			false, "2/2 Running 1"},
+	} {
+		pod := podOf(t, "spec: "+c.spec+"\nstatus: "+c.status)
+		if c.deleted {
+			pod.DeletionTimestamp = &metav1.Time{Time: now}
+		}
+		row := podRow(pod, now)
+		got := strings.Join([]string{row[1].(string), row[2].(string), row[3].(string)}, " ")
+		if got != c.want || row[4] != "60m" {
+			t.Errorf("%s: got %q %v, want %q", name, got, row[4], c.want)
+		}
+	}
+}
+
+func TestBinding(t *testing.T) {
+	bind := func(pod *corev1.Pod, node string) error {
+		return bindPod(api.WithTime(t.Context(), now), pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: node}})
+	}
+	pod := podOf(t, `{metadata: {name: p, generation: 1}, spec: {containers: [{name: c, image: i}]}, status: {nominatedNodeName: n1}}`)
+	if err := bind(pod, "n1"); err != nil {
+		t.Fatal(err)
+	}
+	condition := pod.Status.Conditions[0]
+	if pod.Spec.NodeName != "n1" || condition.Type != corev1.PodScheduled || condition.Status != corev1.ConditionTrue ||
+		condition.ObservedGeneration != 1 || !condition.LastTransitionTime.Time.Equal(now) || pod.Status.NominatedNodeName != "" {
+		t.Errorf("bound pod: %+v %+v", pod.Spec.NodeName, pod.Status)
+	}
+	want := `Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"`
+	if err := bind(pod, "n2"); err == nil || err.Error() != want {
+		t.Errorf("second binding: got %v, want %s", err, want)
+	}
+	gated := podOf(t, `{metadata: {name: g}, spec: {containers: [{name: c, image: i}], schedulingGates: [{name: wait}]}}`)
+	if err := bind(gated, "n1"); err == nil || !strings.HasSuffix(err.Error(), `pod g has non-empty .spec.schedulingGates`) {
+		t.Errorf("gated pod: %v", err)
+	}
+}
+
+func TestPodGrace(t *testing.T) {
+	for name, c := range map[string]struct {
+		pod  string
+		asks *int64
+		want int64
+	}{
+		"its own":       {`{spec: {nodeName: n, terminationGracePeriodSeconds: 7}}`, nil, 7},
+		"default":       {`{spec: {nodeName: n}}`, nil, 30},
+		"asked":         {`{spec: {nodeName: n}}`, ptr.To[int64](3), 3},
+		"at once":       {`{spec: {nodeName: n}}`, ptr.To[int64](0), 0},
+		"negative":      {`{spec: {nodeName: n, terminationGracePeriodSeconds: -5}}`, nil, 1},
+		"not scheduled": {`{spec: {}}`, ptr.To[int64](60), 0},
+		"ended":         {`{spec: {nodeName: n}, status: {phase: Succeeded}}`, nil, 0},
+	} {
+		options := &metav1.DeleteOptions{GracePeriodSeconds: c.asks}
+		if got := podGrace(podOf(t, c.pod), options); got != c.want || *options.GracePeriodSeconds != c.want {
+			t.Errorf("%s: got %d, options %d, want %d", name, got, *options.GracePeriodSeconds, c.want)
+		}
+	}
+}
+
+func TestPodStatusPut(t *testing.T) {
+	stored := podOf(t, `{metadata: {name: p, generation: 2}, spec: {nodeName: n, containers: [{name: c, image: i}]}, status: {qosClass: BestEffort, observedGeneration: 2, conditions: [{type: Ready, status: "False", observedGeneration: 2}]}}`)
+	stored.OwnerReferences = []metav1.OwnerReference{{Name: "rs"}}
+	body := podOf(t, `{metadata: {name: p}, spec: {containers: [{name: other, image: j}]}, status: {phase: Running, qosClass: Guaranteed, conditions: [{type: Ready, status: "True"}]}}`)
+	if err := putPodStatus(t.Context(), stored, body); err != nil {
+		t.Fatal(err)
+	}
+	s := stored.Status
+	if stored.Spec.Containers[0].Name != "c" || len(stored.OwnerReferences) != 1 || stored.Generation != 2 {
+		t.Error("a status write changed more than the status")
+	}
+	if s.Phase != corev1.PodRunning || s.QOSClass != corev1.PodQOSBestEffort || s.ObservedGeneration != 2 || s.Conditions[0].ObservedGeneration != 2 {
+		t.Errorf("status: %+v", s)
+	}
+}
+
+func TestPodUpdate(t *testing.T) {
+	const before = `{metadata: {name: p, generation: 1}, spec: {containers: [{name: c, image: "i:1"}], tolerations: [{key: a, operator: Exists}], activeDeadlineSeconds: 10}}`
+	for name, c := range map[string]struct {
+		change func(*corev1.Pod)
+		want   string // the beginning of the first error
+	}{
+		"image": {func(p *corev1.Pod) { p.Spec.Containers[0].Image = "i:2" }, ""},
+		"more tolerations": {func(p *corev1.Pod) {
+			p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: "b", Operator: "Exists"})
+		}, ""},
+		"fewer tolerations": {func(p *corev1.Pod) { p.Spec.Tolerations = nil },
+			"spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"},
+		"nearer deadline": {func(p *corev1.Pod) { *p.Spec.ActiveDeadlineSeconds = 5 }, ""},
+		"later deadline": {func(p *corev1.Pod) { *p.Spec.ActiveDeadlineSeconds = 50 },
+			"spec.activeDeadlineSeconds: Invalid value: 50: must be less than or equal to previous value"},
+		"another container": {func(p *corev1.Pod) {
+			p.Spec.Containers = append(p.Spec.Containers, *p.Spec.Containers[0].DeepCopy())
+			p.Spec.Containers[1].Name = "d"
+		},
+			"spec.containers: Forbidden: pod updates may not add or remove containers"},
+		"node": {func(p *corev1.Pod) { p.Spec.NodeName = "n" },
+			"spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n"},
+	} {
+		old, pod := podOf(t, before), podOf(t, before)
+		c.change(pod)
+		preparePodUpdate(t.Context(), pod, old)
+		if pod.Generation != 2 {
+			t.Errorf("%s: generation %d", name, pod.Generation)
+		}
+		errs := validatePodUpdate(pod, old)
+		switch {
+		case c.want == "" && len(errs) > 0:
+			t.Errorf("%s: %v", name, errs)
+		case c.want != "" && (len(errs) == 0 || !strings.HasPrefix(errs[0].Error(), c.want)):
+			t.Errorf("%s: got %v, want %s", name, errs, c.want)
+		}
+	}
+}
