@@ -11,6 +11,9 @@ import (
 // https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#schema-for-service-account-private-claims
 type claims struct {
 	jwt.Claims
+	// Audience hides the one in Claims, which would write a single audience as
+	// a string where kube-apiserver writes a list.
+	Audience   []string      `json:"aud,omitempty"`
 	Kubernetes privateClaims `json:"kubernetes.io"`
 }
 

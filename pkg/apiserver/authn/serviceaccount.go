@@ -55,7 +55,7 @@ func (s *ServiceAccounts) AuthenticateToken(ctx context.Context, token string, a
 	}
 	good := intersection(audiences, v.claims.Audience)
 	if len(good) == 0 {
-		return nil, nil, fmt.Errorf("token audiences %q is invalid for the target audiences %q", []string(v.claims.Audience), audiences)
+		return nil, nil, fmt.Errorf("token audiences %q is invalid for the target audiences %q", v.claims.Audience, audiences)
 	}
 	if err := s.alive(ctx, v); err != nil {
 		return nil, nil, err

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -112,6 +113,11 @@ func TestServiceAccountToken(t *testing.T) {
 		t.Error("the token is good for another audience")
 	}
 
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(answer.Status.Token, ".")[1])
+	if err != nil || !strings.Contains(string(payload), `"aud":["`+issuerURL+`"]`) {
+		t.Errorf("the audiences are no list: %s, %v", payload, err)
+	}
+
 	forged := answer.Status.Token[:len(answer.Status.Token)-4] + "AAAA"
 	if _, _, err := w.accounts.AuthenticateToken(t.Context(), forged, []string{issuerURL}); err == nil {
 		t.Error("a forged token was accepted")
@@ -152,7 +158,7 @@ func TestTokenExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		token, err := issuer.sign(&claims{Claims: jwt.Claims{
-			Issuer: issuerURL, Audience: []string{issuerURL}, IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Hour)),
+			Issuer: issuerURL, IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Hour)),
 		}})
 		if err != nil {
 			t.Fatal(err)

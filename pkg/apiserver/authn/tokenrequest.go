@@ -166,12 +166,12 @@ func (t *TokenRequests) claims(r *authenticationv1.TokenRequest, private private
 		Claims: jwt.Claims{
 			Issuer:    t.Issuer.URL,
 			Subject:   serviceAccountUser(private.Namespace, private.ServiceAccount.Name),
-			Audience:  r.Spec.Audiences,
 			IssuedAt:  jwt.NewNumericDate(now),
 			NotBefore: jwt.NewNumericDate(now),
 			Expiry:    jwt.NewNumericDate(now.Add(seconds(life))),
 			ID:        uuid.NewString(),
 		},
+		Audience:   r.Spec.Audiences,
 		Kubernetes: private,
 	}
 }
