@@ -25,6 +25,7 @@ var server struct {
 	url    string
 	client *http.Client // as a member of system:masters
 	config *rest.Config
+	audit  string // path of its audit log
 }
 
 func TestMain(m *testing.M) {
@@ -48,6 +49,8 @@ func withServer(tests func() int) (code int, err error) {
 		return 0, err
 	}
 	o.DisableAdmission = []string{"ServiceAccount"}
+	server.audit = filepath.Join(dir, "audit.log")
+	o.AuditLogPath = server.audit
 	o.TokenAuthFile = filepath.Join(dir, "tokens")
 	tokens := "admin-token,admin,1,system:masters\nalice-token,alice,2\n"
 	if err := os.WriteFile(o.TokenAuthFile, []byte(tokens), 0o600); err != nil {

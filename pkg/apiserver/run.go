@@ -34,8 +34,14 @@ func Main(ctx context.Context, args []string) error {
 	flags := component.NewFlags("kube-apiserver", "the Kubernetes API, with its own etcd inside")
 	o := NewOptions()
 	o.AddTo(flags)
+	if err := flags.MarkHidden("kubeconfig"); err != nil {
+		return err
+	}
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if flags.Changed("kubeconfig") {
+		return component.Usagef("--kubeconfig is not for the API server: it is what others reach it with")
 	}
 	if err := o.Validate(); err != nil {
 		return err
