@@ -9,6 +9,7 @@ package objects
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	v1 "k8s.io/api/core/v1"
@@ -180,7 +181,8 @@ func (w *Watcher) get(ctx context.Context, ref Ref) (any, error) {
 		return nil, err
 	}
 	if !exists {
-		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: ref.Resource}, ref.Name)
+		// Upstream's kubelet names the kind in the singular here.
+		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: strings.TrimSuffix(ref.Resource, "s")}, ref.Name)
 	}
 	return obj, nil
 }

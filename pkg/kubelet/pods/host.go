@@ -91,11 +91,11 @@ func (m *Manager) rejection(pod *v1.Pod, runtime *cri.Pod) *status.Verdict {
 		return nil
 	}
 	if err := spec.Check(pod); err != nil {
-		return &status.Verdict{Reason: "PodFeatureUnsupported", Message: err.Error()}
+		return &status.Verdict{Rejected: true, Reason: "PodFeatureUnsupported", Message: err.Error()}
 	}
 	if m.MaxPods > 0 && m.active(pod) >= m.MaxPods {
-		return &status.Verdict{Reason: "OutOfpods", Message: fmt.Sprintf(
-			"Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: %d, capacity: %d", m.active(pod), m.MaxPods)}
+		return &status.Verdict{Rejected: true, Reason: "OutOfpods", Message: fmt.Sprintf(
+			"Node didn't have enough resource: pods, requested: 1, used: %d, capacity: %d", m.active(pod), m.MaxPods)}
 	}
 	return nil
 }

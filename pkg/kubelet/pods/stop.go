@@ -30,7 +30,13 @@ func (w *worker) kill(ctx, stop context.Context, pod *v1.Pod, stages [][]plan.Ki
 		for _, k := range stage {
 			group.Go(func() error { return w.killOne(ctx, stop, pod, k, deadline) })
 		}
-		if err := group.Wait(); err != nil {
+		err := group.Wait()
+		for _, k := range stage {
+			if r := w.probes[k.Container.Id]; r != nil && err == nil {
+				r.Stop()
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -109,6 +115,9 @@ func (w *worker) end(ctx, stop context.Context, in *inbox, runtime *cri.Pod, p p
 	}
 	if w.stopSince.IsZero() {
 		w.stopSince = time.Now()
+	}
+	for _, r := range w.probes {
+		r.OnlyReadiness() // a pod that ends is not to be restarted
 	}
 	if len(p.Kill) > 0 {
 		left := max(grace(in.pod)-time.Since(w.stopSince), 0)

@@ -26,6 +26,7 @@ type Runner struct {
 	health plan.Health
 
 	cancel context.CancelFunc
+	ending context.CancelFunc // ends what could restart the container
 	done   sync.WaitGroup
 }
 
@@ -42,7 +43,8 @@ type Options struct {
 // Start begins to probe. Stop ends it.
 func Start(ctx context.Context, o Options) *Runner {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &Runner{target: o.Target, changed: o.Changed, report: o.Report, count: o.Count, cancel: cancel}
+	living, ending := context.WithCancel(ctx)
+	r := &Runner{target: o.Target, changed: o.Changed, report: o.Report, count: o.Count, cancel: cancel, ending: ending}
 	c := o.Target.Container
 	r.health = plan.Health{
 		Started: c.StartupProbe == nil || o.Before.Started,
@@ -51,7 +53,7 @@ func Start(ctx context.Context, o Options) *Runner {
 	if c.StartupProbe == nil && c.LivenessProbe == nil && c.ReadinessProbe == nil {
 		return r
 	}
-	r.done.Go(func() { r.run(ctx, o.StartedAt) })
+	r.done.Go(func() { r.run(ctx, living, o.StartedAt) })
 	return r
 }
 
@@ -60,6 +62,10 @@ func (r *Runner) Stop() {
 	r.cancel()
 	r.done.Wait()
 }
+
+// OnlyReadiness ends the startup and liveness probes of a container that is told
+// to stop.
+func (r *Runner) OnlyReadiness() { r.ending() }
 
 // Health is what the probes say now.
 func (r *Runner) Health() plan.Health {
@@ -79,11 +85,12 @@ func (r *Runner) set(change func(*plan.Health)) {
 	}
 }
 
-func (r *Runner) run(ctx context.Context, started time.Time) {
+// run probes until ctx ends; startup and liveness only until living does.
+func (r *Runner) run(ctx, living context.Context, started time.Time) {
 	c := r.target.Container
 	if p := c.StartupProbe; p != nil && !r.Health().Started {
 		passed := false
-		r.loop(ctx, "Startup", p, started, func(ok bool) (more bool) {
+		r.loop(living, "Startup", p, started, func(ok bool) (more bool) {
 			passed = ok
 			r.set(func(h *plan.Health) {
 				h.Started = ok
@@ -100,7 +107,7 @@ func (r *Runner) run(ctx context.Context, started time.Time) {
 	var wg sync.WaitGroup
 	if p := c.LivenessProbe; p != nil {
 		wg.Go(func() {
-			r.loop(ctx, "Liveness", p, started, func(ok bool) bool {
+			r.loop(living, "Liveness", p, started, func(ok bool) bool {
 				if !ok {
 					r.set(func(h *plan.Health) { h.Failed = "liveness" })
 				}

@@ -44,7 +44,10 @@ type Input struct {
 }
 
 // Verdict is why a pod failed as a whole.
-type Verdict struct{ Reason, Message string }
+type Verdict struct {
+	Reason, Message string
+	Rejected        bool // it never was to run here
+}
 
 // Build makes the status. Its order of conditions is upstream's.
 func Build(in Input) v1.PodStatus {
@@ -54,6 +57,11 @@ func Build(in Input) v1.PodStatus {
 		s.StartTime = &in.Now
 	}
 	s.QOSClass = QOS(in.Pod)
+	if in.Verdict != nil && in.Verdict.Rejected {
+		// Nothing is said about containers: none was ever thought of.
+		s.Phase, s.Reason, s.Message = v1.PodFailed, in.Verdict.Reason, "Pod was rejected: "+in.Verdict.Message
+		return s
+	}
 	s.Resources = &v1.ResourceRequirements{}
 	if in.Pod.Spec.Resources != nil {
 		s.Resources = in.Pod.Spec.Resources.DeepCopy()

@@ -31,7 +31,7 @@ func (s *Set) Subpath(volume Mounted, name, container string, index int, sub str
 			return "", fmt.Errorf("failed to create subPath directory for volumeMount %q of container %q: %w", name, container, err)
 		}
 	}
-	part, err := root.OpenFile(sub, unix.O_PATH, 0)
+	part, err := openPart(root, sub)
 	if err != nil {
 		return "", fmt.Errorf("failed to prepare subPath for volumeMount %q of container %q: %w", name, container, err)
 	}
@@ -49,6 +49,38 @@ func (s *Set) Subpath(volume Mounted, name, container string, index int, sub str
 		return "", fmt.Errorf("bind subPath %q: %w", sub, err)
 	}
 	return target, nil
+}
+
+// maxLinks is how many symlinks are followed, as the kernel does.
+const maxLinks = 40
+
+// openPart opens what a name in the volume stands for, without using it: it may
+// be a socket or a device. O_PATH opens a symlink itself, so those at the end of
+// the name are followed here; those before it the root follows.
+func openPart(root *os.Root, sub string) (*os.File, error) {
+	for range maxLinks {
+		part, err := root.OpenFile(sub, unix.O_PATH, 0)
+		if err != nil {
+			return nil, err
+		}
+		info, err := part.Stat()
+		if err == nil && info.Mode()&fs.ModeSymlink == 0 {
+			return part, nil
+		}
+		part.Close()
+		if err != nil {
+			return nil, err
+		}
+		link, err := root.Readlink(sub)
+		if err != nil {
+			return nil, err
+		}
+		sub = filepath.Join(filepath.Dir(sub), link)
+		if filepath.IsAbs(link) || !filepath.IsLocal(sub) {
+			return nil, fmt.Errorf("%s leads out of the volume", sub)
+		}
+	}
+	return nil, unix.ELOOP
 }
 
 // makeTarget makes an empty place to mount on, removing what an earlier
