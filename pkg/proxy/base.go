@@ -70,7 +70,7 @@ func (s *settings) baseChains() []baseChain {
 	)
 	unserved := []string{"ct state new jump " + unservedChain}
 	return []baseChain{
-		{name: rejectChain, rules: []string{"reject"}},
+		{name: rejectChain, rules: []string{"meta l4proto tcp reject with tcp reset", "reject"}},
 		{name: markChain, rules: []string{"meta mark set meta mark or " + masqMark}},
 		{name: servicesChain, rules: s.servicesRules()},
 		{name: unservedChain, rules: s.unservedRules()},
@@ -110,7 +110,7 @@ func (s *settings) unservedRules() []string {
 	return []string{
 		s.at("daddr") + " vmap @" + unservedIPs,
 		"fib daddr type local meta l4proto . th dport vmap @" + unservedNodePorts,
-		fmt.Sprintf("%s daddr @%s reject", s.family.table, clusterIPs),
+		fmt.Sprintf("%s daddr @%s goto %s", s.family.table, clusterIPs, rejectChain),
 	}
 }
 
