@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/fields"
 
 	"slowmo/pkg/api/core"
 	"slowmo/pkg/apiserver/follow"
@@ -20,6 +21,7 @@ import (
 // https://kubernetes.io/docs/reference/access-authn-authz/node/
 type Node struct {
 	graph *graph
+	pods  *storage.Collection
 	rules []rbacv1.PolicyRule
 	follow.Follower
 }
@@ -27,18 +29,18 @@ type Node struct {
 // NewNode returns a Node authorizer that knows all pods of the store; it
 // follows their changes while Run runs. rules are those of ClusterRole system:node.
 func NewNode(ctx context.Context, store *storage.Store, rules []rbacv1.PolicyRule) (*Node, error) {
-	g := newGraph()
-	n := &Node{graph: g, rules: rules, Follower: follow.New(store.Collection(core.Pod), g.set)}
+	g, pods := newGraph(), store.Collection(core.Pod)
+	n := &Node{graph: g, pods: pods, rules: rules, Follower: follow.New(pods, g.set)}
 	return n, n.Load(ctx)
 }
 
 // Authorize has an opinion on users called system:node:NAME in group system:nodes.
-func (n *Node) Authorize(_ context.Context, a *request.Authorization) (request.Decision, string, error) {
+func (n *Node) Authorize(ctx context.Context, a *request.Authorization) (request.Decision, string, error) {
 	name, isNode := NodeName(a.User)
 	if !isNode {
 		return request.NoOpinion, "", nil
 	}
-	reason, ok := n.decide(name, a.Info)
+	reason, ok := n.decide(ctx, name, a.Info)
 	if ok {
 		return request.Allow, "", nil
 	}
@@ -51,22 +53,22 @@ func NodeName(user *request.User) (string, bool) {
 	return name, found && name != "" && user.In(request.GroupNodes)
 }
 
-func (n *Node) decide(node string, info *request.Info) (reason string, ok bool) {
+func (n *Node) decide(ctx context.Context, node string, info *request.Info) (reason string, ok bool) {
 	if !info.IsResource {
 		return "", allows(n.rules, info)
 	}
 	switch info.APIGroup + "/" + info.Resource {
 	case "/secrets", "/configmaps":
-		return n.readRelated(node, info, "get", "list", "watch")
+		return n.readRelated(ctx, node, info, "get", "list", "watch")
 	case "/persistentvolumeclaims":
 		if info.Subresource == "status" {
-			return n.related(node, info)
+			return n.related(ctx, node, info)
 		}
-		return n.readRelated(node, info, "get")
+		return n.readRelated(ctx, node, info, "get")
 	case "/serviceaccounts":
-		return n.serviceAccount(node, info)
+		return n.serviceAccount(ctx, node, info)
 	case "/pods":
-		return n.pod(node, info)
+		return n.pod(ctx, node, info)
 	case "/nodes":
 		return ownNode(node, info, n.rules)
 	case "coordination.k8s.io/leases":
@@ -76,43 +78,67 @@ func (n *Node) decide(node string, info *request.Info) (reason string, ok bool) 
 }
 
 // readRelated allows the verbs on a single object that one of the node's pods uses.
-func (n *Node) readRelated(node string, info *request.Info, verbs ...string) (string, bool) {
+func (n *Node) readRelated(ctx context.Context, node string, info *request.Info, verbs ...string) (string, bool) {
 	if !hasOrAll(verbs, info.Verb) {
 		return fmt.Sprintf("can only %s resources of this type", strings.Join(verbs, ", ")), false
 	}
 	if info.Subresource != "" {
 		return "cannot read subresource", false
 	}
-	return n.related(node, info)
+	return n.related(ctx, node, info)
 }
 
-func (n *Node) related(node string, info *request.Info) (string, bool) {
+func (n *Node) related(ctx context.Context, node string, info *request.Info) (string, bool) {
 	name := objectName(info)
 	if name == "" {
 		return "No Object name found", false
 	}
-	if !n.graph.uses(node, use{info.Resource, info.Namespace, name}) {
+	u := use{info.Resource, info.Namespace, name}
+	if !n.graph.uses(node, u) && !n.usesNow(ctx, node, u) {
 		return fmt.Sprintf("no relationship found between node '%s' and this object", node), false
 	}
 	return "", true
 }
 
+// usesNow looks at the node's pods in the cache itself: a kubelet that has just been
+// told of a pod may ask for what it needs before the graph has heard of it.
+func (n *Node) usesNow(ctx context.Context, node string, u use) bool {
+	page, err := n.pods.List(ctx, storage.ListOptions{
+		Namespace: u.namespace,
+		Predicate: storage.Predicate{Field: fields.OneTermEqualSelector("spec.nodeName", node)},
+		Match:     storage.MatchAny,
+	})
+	if err != nil {
+		return false
+	}
+	for _, record := range page.Records {
+		obj, err := record.Object()
+		if err != nil {
+			return false
+		}
+		if _, there := usesOf(obj.(*corev1.Pod))[u]; there {
+			return true
+		}
+	}
+	return false
+}
+
 // serviceAccount allows the node's pods' service accounts to be read and
 // tokens to be made for them. NodeRestriction sees to it that the tokens are
 // bound to pods of the node.
-func (n *Node) serviceAccount(node string, info *request.Info) (string, bool) {
+func (n *Node) serviceAccount(ctx context.Context, node string, info *request.Info) (string, bool) {
 	if info.Verb == "create" && info.Subresource == "token" {
-		return n.related(node, info)
+		return n.related(ctx, node, info)
 	}
-	return n.readRelated(node, info, "get")
+	return n.readRelated(ctx, node, info, "get")
 }
 
-func (n *Node) pod(node string, info *request.Info) (string, bool) {
+func (n *Node) pod(ctx context.Context, node string, info *request.Info) (string, bool) {
 	if info.Subresource != "" || info.Verb != "get" && info.Verb != "list" && info.Verb != "watch" {
 		return "", allows(n.rules, info)
 	}
 	if info.Verb == "get" {
-		return n.related(node, info)
+		return n.related(ctx, node, info)
 	}
 	if bound, _ := selected(info, "spec.nodeName"); bound == node {
 		return "", true

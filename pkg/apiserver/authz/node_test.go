@@ -6,11 +6,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"slowmo/pkg/api/core"
 	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/apiserver/storetest"
 )
 
 func TestNode(t *testing.T) {
-	g := newGraph()
+	store := storetest.New(t)
 	pod := &corev1.Pod{}
 	pod.Namespace, pod.Name = "ns", "web"
 	pod.Spec.NodeName, pod.Spec.ServiceAccountName = "n1", "app"
@@ -23,11 +25,14 @@ func TestNode(t *testing.T) {
 	pod.Spec.Containers = []corev1.Container{{EnvFrom: []corev1.EnvFromSource{
 		{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "env"}}},
 	}}}
-	g.set("ns", "web", pod)
-	n := &Node{graph: g, rules: []rbacv1.PolicyRule{
+	storetest.Put(t, store, core.Pod, pod)
+	n, err := NewNode(t.Context(), store, []rbacv1.PolicyRule{
 		rule("create", "", "nodes events pods"), rule("update patch", "", "nodes/status pods/status nodes"),
 		rule("get list watch", "", "services nodes pods secrets"),
-	}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	selecting := func(i *request.Info, selector string) *request.Info {
 		i.FieldSelector = selector
 		return i
@@ -74,9 +79,38 @@ func TestNode(t *testing.T) {
 			t.Errorf("%s: reason %q, want %q", test.name, reason, test.reason)
 		}
 	}
+}
 
+func TestNodeMayUseWhatItHasJustBeenGiven(t *testing.T) {
+	store := storetest.New(t)
+	n, err := NewNode(t.Context(), store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The graph follows nothing here: it is as late as can be.
+	pod := &corev1.Pod{}
+	pod.Namespace, pod.Name = "ns", "web"
+	pod.Spec.NodeName, pod.Spec.ServiceAccountName = "n1", "app"
+	storetest.Put(t, store, core.Pod, pod)
+	for node, want := range map[string]request.Decision{"n1": request.Allow, "n2": request.NoOpinion} {
+		user := &request.User{Name: "system:node:" + node, Groups: []string{request.GroupNodes}}
+		got, reason, _ := n.Authorize(t.Context(), &request.Authorization{User: user, Info: info("create", "", "serviceaccounts/token", "ns", "app")})
+		if got != want {
+			t.Errorf("%s: got %v (%s), want %v", node, got, reason, want)
+		}
+	}
+}
+
+func TestGraphForgets(t *testing.T) {
+	g := newGraph()
+	pod := &corev1.Pod{}
+	pod.Namespace, pod.Name, pod.Spec.NodeName, pod.Spec.ServiceAccountName = "ns", "web", "n1", "app"
+	g.set("ns", "web", pod)
+	if !g.uses("n1", use{"serviceaccounts", "ns", "app"}) {
+		t.Error("a pod's service account is not the node's")
+	}
 	g.set("ns", "web", nil)
-	if g.uses("n1", use{"secrets", "ns", "tls"}) || len(g.count) != 0 {
-		t.Error("a deleted pod's secrets are still the node's")
+	if g.uses("n1", use{"serviceaccounts", "ns", "app"}) || len(g.count) != 0 {
+		t.Error("a deleted pod's service account is still the node's")
 	}
 }
