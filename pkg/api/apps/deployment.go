@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/poddefaults"
 )
 
 // Deployment is the resource deployments.
@@ -76,7 +76,7 @@ func deploymentRow(obj api.Object, now time.Time) []any {
 
 func defaultDeployment(obj api.Object) {
 	spec := &obj.(*appsv1.Deployment).Spec
-	podspec.Defaults(&spec.Template.Spec)
+	poddefaults.Set(&spec.Template.Spec)
 	setDefault(&spec.Replicas, 1)
 	setDefault(&spec.RevisionHistoryLimit, 10)
 	setDefault(&spec.ProgressDeadlineSeconds, 600)

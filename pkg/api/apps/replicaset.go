@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/poddefaults"
 )
 
 // ReplicaSet is the resource replicasets.
@@ -73,7 +73,7 @@ func replicaSetRow(obj api.Object, now time.Time) []any {
 
 func defaultReplicaSet(obj api.Object) {
 	rs := obj.(*appsv1.ReplicaSet)
-	podspec.Defaults(&rs.Spec.Template.Spec)
+	poddefaults.Set(&rs.Spec.Template.Spec)
 	setDefault(&rs.Spec.Replicas, 1)
 }
 

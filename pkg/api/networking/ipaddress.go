@@ -9,7 +9,6 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -52,15 +51,6 @@ var IPAddress = &api.Resource{
 	Row: func(obj api.Object, now time.Time) []any {
 		ip := obj.(*networkingv1.IPAddress)
 		return []any{ip.Name, formatParent(ip.Spec.ParentRef), api.Age(ip.CreationTimestamp, now)}
-	},
-
-	Fields: func(obj api.Object) fields.Set {
-		set := fields.Set{"spec.parentRef.group": "", "spec.parentRef.resource": "", "spec.parentRef.namespace": "", "spec.parentRef.name": ""}
-		if ref := obj.(*networkingv1.IPAddress).Spec.ParentRef; ref != nil {
-			set = fields.Set{"spec.parentRef.group": ref.Group, "spec.parentRef.resource": ref.Resource,
-				"spec.parentRef.namespace": ref.Namespace, "spec.parentRef.name": ref.Name}
-		}
-		return set
 	},
 }
 

@@ -57,8 +57,8 @@ func isCounted(name corev1.ResourceName) bool {
 	return false
 }
 
-// mayOvercommit reports whether a limit may be above its request.
-func mayOvercommit(name corev1.ResourceName) bool {
+// MayOvercommit reports whether a limit may be above its request.
+func MayOvercommit(name corev1.ResourceName) bool {
 	return isNative(name) && !isHugePages(name)
 }
 

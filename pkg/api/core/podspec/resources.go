@@ -25,9 +25,9 @@ func (c *checker) validateResources(r *corev1.ResourceRequirements, path *field.
 		errs = append(errs, validateAmount(name, request, requests.Key(string(name)))...)
 		limit, ok := r.Limits[name]
 		switch {
-		case !ok && !mayOvercommit(name):
+		case !ok && !MayOvercommit(name):
 			errs = append(errs, field.Required(limits, "Limit must be set for non overcommitable resources"))
-		case ok && !mayOvercommit(name) && request.Cmp(limit) != 0:
+		case ok && !MayOvercommit(name) && request.Cmp(limit) != 0:
 			errs = append(errs, field.Invalid(requests, request.String(), fmt.Sprintf("must be equal to %s limit of %s", name, limit.String())))
 		case ok && request.Cmp(limit) > 0:
 			errs = append(errs, field.Invalid(requests, request.String(), fmt.Sprintf("must be less than or equal to %s limit of %s", name, limit.String())))

@@ -1,4 +1,4 @@
-package podspec
+package podspec_test
 
 import (
 	"strings"
@@ -7,6 +7,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/api/core/poddefaults"
+	"slowmo/pkg/api/core/podspec"
 )
 
 // specOf decodes a spec, strictly, and fills its defaults.
@@ -16,13 +19,13 @@ func specOf(t *testing.T, text string) *corev1.PodSpec {
 	if err := yaml.UnmarshalStrict([]byte(text), spec); err != nil {
 		t.Fatal(err)
 	}
-	Defaults(spec)
+	poddefaults.Set(spec)
 	return spec
 }
 
 func podSpecOf(t *testing.T, text string) *corev1.PodSpec {
 	spec := specOf(t, text)
-	PodDefaults(spec)
+	poddefaults.SetPod(spec)
 	return spec
 }
 
@@ -94,7 +97,7 @@ func TestValidate(t *testing.T) {
 			[]string{`spec.containers[0].securityContext.privileged: Forbidden: disallowed by cluster policy`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, Validate(podSpecOf(t, c.spec), field.NewPath("spec")), c.want)
+			check(t, podspec.Validate(podSpecOf(t, c.spec), field.NewPath("spec")), c.want)
 		})
 	}
 }
@@ -112,16 +115,16 @@ func check(t *testing.T, errs field.ErrorList, want []string) {
 
 func TestTemplateLeavesHostPortsOpen(t *testing.T) {
 	template := &corev1.PodTemplateSpec{Spec: *specOf(t, `{containers: [{name: c, image: i, ports: [{containerPort: 80}]}], hostNetwork: true}`)}
-	check(t, ValidateTemplate(template, field.NewPath("spec", "template")), nil)
+	check(t, podspec.ValidateTemplate(template, field.NewPath("spec", "template")), nil)
 	template.Spec.Containers[0].Ports[0].HostPort = 81
-	check(t, ValidateTemplate(template, field.NewPath("spec", "template")),
+	check(t, podspec.ValidateTemplate(template, field.NewPath("spec", "template")),
 		[]string{"spec.template.spec.containers[0].ports[0].hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true"})
 }
 
 func TestTokenNeedsServiceAccount(t *testing.T) {
 	spec := podSpecOf(t, `{containers: [{name: c, image: i}], volumes: [{name: p, projected: {sources: [{serviceAccountToken: {path: token}}]}}]}`)
-	check(t, ValidateIdentity(spec, field.NewPath("spec")),
+	check(t, podspec.ValidateIdentity(spec, field.NewPath("spec")),
 		[]string{`spec.volumes[0].projected.sources[0].serviceAccountToken: Forbidden: must not be specified when serviceAccountName is not set`})
 	spec.ServiceAccountName = "default"
-	check(t, ValidateIdentity(spec, field.NewPath("spec")), nil)
+	check(t, podspec.ValidateIdentity(spec, field.NewPath("spec")), nil)
 }

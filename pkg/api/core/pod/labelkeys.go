@@ -1,16 +1,16 @@
-package podspec
+package pod
 
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// MergeLabelKeys turns the matchLabelKeys and mismatchLabelKeys of affinity
+// mergeLabelKeys turns the matchLabelKeys and mismatchLabelKeys of affinity
 // terms and spread constraints into requirements of their label selectors, with
 // the values that the pod's own labels have at its creation.
 //
 // https://kep.k8s.io/3633, https://kep.k8s.io/3243
-func MergeLabelKeys(spec *corev1.PodSpec, labels map[string]string) {
+func mergeLabelKeys(spec *corev1.PodSpec, labels map[string]string) {
 	for i := range spec.TopologySpreadConstraints {
 		c := &spec.TopologySpreadConstraints[i]
 		c.LabelSelector = requireLabels(c.LabelSelector, c.MatchLabelKeys, metav1.LabelSelectorOpIn, labels)

@@ -1,4 +1,4 @@
-package core
+package pod
 
 import (
 	"fmt"
@@ -163,7 +163,7 @@ func validateResize(obj, old api.Object) field.ErrorList {
 	pod, before := obj.(*corev1.Pod), old.(*corev1.Pod)
 	path := field.NewPath("spec")
 	errs := validateAnyPod(pod)
-	if class := podspec.QOSClass(pod); class != before.Status.QOSClass {
+	if class := QOSClass(pod); class != before.Status.QOSClass {
 		errs = append(errs, field.Invalid(path, class, "Pod QOS Class may not change as a result of resizing"))
 	}
 	for i := range pod.Spec.Containers {

@@ -1,4 +1,4 @@
-package podspec
+package poddefaults
 
 import (
 	"testing"
@@ -7,6 +7,18 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/yaml"
 )
+
+// specOf decodes a pod's spec, strictly, and fills its defaults.
+func specOf(t *testing.T, text string) *corev1.PodSpec {
+	t.Helper()
+	spec := &corev1.PodSpec{}
+	if err := yaml.UnmarshalStrict([]byte(text), spec); err != nil {
+		t.Fatal(err)
+	}
+	Set(spec)
+	SetPod(spec)
+	return spec
+}
 
 func TestDefaults(t *testing.T) {
 	for name, c := range map[string]struct{ spec, want string }{
@@ -53,7 +65,7 @@ terminationGracePeriodSeconds: 30`},
 		if err := yaml.UnmarshalStrict([]byte(c.want), want); err != nil {
 			t.Fatal(err)
 		}
-		if got := podSpecOf(t, c.spec); !equality.Semantic.DeepEqual(got, want) {
+		if got := specOf(t, c.spec); !equality.Semantic.DeepEqual(got, want) {
 			text, _ := yaml.Marshal(got)
 			t.Errorf("%s: got\n%s", name, text)
 		}
@@ -95,22 +107,5 @@ volumes:
 	}
 	if version := sources[1].DownwardAPI.Items[0].FieldRef.APIVersion; version != "v1" {
 		t.Errorf("version of a field: %q", version)
-	}
-}
-
-func TestQOSClass(t *testing.T) {
-	for spec, want := range map[string]corev1.PodQOSClass{
-		`containers: [{name: c, image: i}]`:                                                                                           corev1.PodQOSBestEffort,
-		`containers: [{name: c, image: i, resources: {requests: {cpu: 1}}}]`:                                                          corev1.PodQOSBurstable,
-		`containers: [{name: c, image: i, resources: {limits: {cpu: 1, memory: 1Gi}}}]`:                                               corev1.PodQOSGuaranteed,
-		`containers: [{name: c, image: i, resources: {limits: {cpu: "0.5", memory: 64Mi}, requests: {cpu: 500m, memory: 0.0625Gi}}}]`: corev1.PodQOSGuaranteed,
-		`containers: [{name: c, image: i, resources: {limits: {cpu: 1, memory: 1Gi}}}, {name: d, image: i}]`:                          corev1.PodQOSBurstable,
-		`containers: [{name: c, image: i, resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 500m}}}]`:                        corev1.PodQOSBurstable,
-		`{containers: [{name: c, image: i}], resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 1, memory: 1Gi}}}`:            corev1.PodQOSGuaranteed,
-		`{containers: [{name: c, image: i, resources: {limits: {cpu: 1, memory: 1Gi}}}], initContainers: [{name: d, image: i}]}`:      corev1.PodQOSBurstable,
-	} {
-		if got := QOSClass(&corev1.Pod{Spec: *podSpecOf(t, spec)}); got != want {
-			t.Errorf("%s: got %s, want %s", spec, got, want)
-		}
 	}
 }

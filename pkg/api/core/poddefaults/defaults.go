@@ -1,4 +1,4 @@
-package podspec
+package poddefaults
 
 import (
 	"strings"
@@ -6,10 +6,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/resource"
 	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api/core/podspec"
 )
 
-// Defaults fills what a client left open in a pod's spec or in that of a template.
-func Defaults(spec *corev1.PodSpec) {
+// Set fills what a client left open in a pod's spec or in that of a template.
+func Set(spec *corev1.PodSpec) {
 	setDefault(&spec.DNSPolicy, corev1.DNSClusterFirst)
 	setDefault(&spec.RestartPolicy, corev1.RestartPolicyAlways)
 	setDefault(&spec.SchedulerName, corev1.DefaultSchedulerName)
@@ -45,8 +47,8 @@ func Defaults(spec *corev1.PodSpec) {
 	}
 }
 
-// PodDefaults fills what only a pod has filled, not a template.
-func PodDefaults(spec *corev1.PodSpec) {
+// SetPod fills what only a pod has filled, not a template.
+func SetPod(spec *corev1.PodSpec) {
 	for i := range spec.Containers {
 		requestWhatIsLimited(&spec.Containers[i].Resources)
 	}
@@ -93,7 +95,7 @@ func defaultPodRequests(spec *corev1.PodSpec) {
 			}
 		}
 	}
-	fill(resource.AggregateContainerRequests(&corev1.Pod{Spec: *spec}, resource.PodResourcesOptions{}), mayOvercommit)
+	fill(resource.AggregateContainerRequests(&corev1.Pod{Spec: *spec}, resource.PodResourcesOptions{}), podspec.MayOvercommit)
 	fill(spec.Resources.Limits, func(corev1.ResourceName) bool { return true })
 	if len(requests) > 0 {
 		spec.Resources.Requests = requests
