@@ -179,6 +179,7 @@ func (s *Server) authorized(next http.Handler) http.Handler {
 		state := request.From(r.Context())
 		question := &request.Authorization{User: state.User, Info: state.Info}
 		decision, reason, err := s.Authorizer.Authorize(r.Context(), question)
+		state.Annotate("authorization.k8s.io/reason", reason)
 		if decision != request.Allow {
 			if err != nil {
 				slog.Debug("authorization failed", "user", state.User.Name, "path", state.Info.Path, "error", err)
