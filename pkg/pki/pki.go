@@ -157,19 +157,6 @@ func (ca *CA) Ensure(certFile, keyFile string, r Request) error {
 	return errors.Join(WriteFile(keyFile, pair.Key, 0o600), WriteFile(certFile, pair.Cert, 0o644))
 }
 
-// Pair reads or makes the pair as Ensure does and returns it.
-func (ca *CA) Pair(certFile, keyFile string, r Request) (Pair, error) {
-	if err := ca.Ensure(certFile, keyFile, r); err != nil {
-		return Pair{}, err
-	}
-	cert, err := os.ReadFile(certFile)
-	if err != nil {
-		return Pair{}, err
-	}
-	key, err := os.ReadFile(keyFile)
-	return Pair{Cert: cert, Key: key}, err
-}
-
 // Pool returns the authority as a pool to verify peers with.
 func (ca *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()

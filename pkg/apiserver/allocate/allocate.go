@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strconv"
 
@@ -228,11 +229,16 @@ func (s *Services) take(ctx context.Context, service *corev1.Service, h holding)
 func (s *Services) release(ctx context.Context, service *corev1.Service, h holding) {
 	ctx = context.WithoutCancel(ctx)
 	owner := ownerOf(service)
+	drop := func(c *storage.Collection, name string) {
+		if _, err := c.Modify(ctx, "", name, unless(owner)); err != nil && !errors.Is(err, storage.ErrNotFound) {
+			slog.Warn("a service's address or port is not given back before the next start", "service", owner, "what", name, "error", err)
+		}
+	}
 	for ip := range h.addresses {
-		s.addresses().Modify(ctx, "", ip.String(), unless(owner))
+		drop(s.addresses(), ip.String())
 	}
 	for port := range h.ports {
-		s.nodePorts().Modify(ctx, "", portName(port), unless(owner))
+		drop(s.nodePorts(), portName(port))
 	}
 }
 

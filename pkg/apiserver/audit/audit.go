@@ -24,7 +24,6 @@ import (
 	"net/http"
 	"os"
 	"sync"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -162,6 +161,3 @@ func (a *answer) status(panicked bool) *metav1.Status {
 	}
 	return status
 }
-
-// when turns a time into the form of events.
-func when(t time.Time) metav1.MicroTime { return metav1.NewMicroTime(t) }

@@ -57,7 +57,7 @@ func newEvent(r *http.Request, state *request.State) event {
 		User:                     userInfo(state.User),
 		SourceIPs:                sources(r),
 		UserAgent:                agent(r),
-		RequestReceivedTimestamp: when(state.Received),
+		RequestReceivedTimestamp: metav1.NewMicroTime(state.Received),
 		real:                     state.User,
 	}
 	if info := state.Info; info.IsResource {

@@ -68,7 +68,7 @@ func (p *Policy) Authorize(_ context.Context, a *request.Authorization) (request
 		return request.Allow, allowedBy, nil
 	}
 	if len(missing) > 0 {
-		return request.NoOpinion, fmt.Sprintf("RBAC: %v", aggregate(missing)), nil
+		return request.NoOpinion, fmt.Sprintf("RBAC: %v", joined(missing)), nil
 	}
 	return request.NoOpinion, "", nil
 }
@@ -96,8 +96,8 @@ func describeSubject(s subject, b *binding) string {
 	return fmt.Sprintf("User %q", s.name)
 }
 
-// aggregate writes several errors as one, in brackets.
-func aggregate(list []error) error {
+// joined writes several errors as one, in brackets.
+func joined(list []error) error {
 	if len(list) == 1 {
 		return list[0]
 	}

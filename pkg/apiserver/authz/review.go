@@ -101,7 +101,7 @@ func (v *Reviews) SelfRules(ctx context.Context, _, _ string, body api.Object) (
 	}
 	if len(missing) > 0 {
 		status.Incomplete = true
-		status.EvaluationError = aggregate(missing).Error()
+		status.EvaluationError = joined(missing).Error()
 	}
 	return review, nil
 }
