@@ -127,6 +127,7 @@ func (c *Cluster) start(ctx context.Context, s *supervisor) error {
 		{containerd, nil, func(ctx context.Context) error { return c.startRuntime(ctx, s) }},
 		{"images", []string{containerd}, c.loadImages},
 		process(c.apiserver()),
+		{"monitoring", []string{apiserver}, c.allowMonitoring},
 		process(c.controllerManager(1), apiserver),
 		process(c.controllerManager(2), apiserver),
 		process(c.scheduler(), apiserver),

@@ -15,11 +15,6 @@ const contextName = "slowmo"
 // server is where everybody on this machine reaches the API server.
 const server = "https://127.0.0.1:6443"
 
-// monitoring is who Prometheus is: the group may read metrics and health.
-func monitoring() pki.Identity {
-	return pki.Identity{User: "prometheus", Groups: []string{"system:monitoring"}}
-}
-
 // credentials makes what is missing of the authority, the certificates and the
 // kubeconfigs. Each component has an identity of its own and no right but its role's.
 func (c *Cluster) credentials(context.Context) error {

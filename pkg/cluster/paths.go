@@ -49,6 +49,9 @@ func (p Paths) Kubeconfig(user string) string { return filepath.Join(p.Root, use
 // Log is the file that the output of the process called name goes to.
 func (p Paths) Log(name string) string { return filepath.Join(p.Root, "logs", name+".log") }
 
+// PodLogs holds the logs of pods, in folders that are named as below /var/log.
+func (p Paths) PodLogs() string { return filepath.Join(p.Root, "logs") }
+
 // Containerd is the persistent folder of the cluster's own containerd.
 func (p Paths) Containerd() string { return filepath.Join(p.Root, "containerd") }
 
