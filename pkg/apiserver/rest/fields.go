@@ -92,10 +92,10 @@ func (f *fieldManagers) apply(w *write, present api.Object, wanted *unstructured
 	if err != nil {
 		return nil, err
 	}
-	if merged == nil {
+	w.applied = true
+	if merged == nil { // there is nothing to change
 		return present, nil
 	}
-	w.applied = true
 	return merged.(api.Object), nil
 }
 

@@ -78,8 +78,12 @@ func (c *call) patchType() (types.PatchType, error) {
 		return "", wire.PatchType()
 	}
 	switch kind := types.PatchType(mediaType); kind {
-	case types.JSONPatchType, types.MergePatchType, types.StrategicMergePatchType, types.ApplyYAMLPatchType:
+	case types.JSONPatchType, types.MergePatchType, types.StrategicMergePatchType:
 		return kind, nil
+	case types.ApplyYAMLPatchType:
+		if c.sub == nil || !c.sub.view { // a view owns no fields of its own
+			return kind, nil
+		}
 	}
 	return "", wire.PatchType()
 }

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -69,7 +70,7 @@ func (c *call) watch() error {
 }
 
 func watchTime(options *internalversion.ListOptions) time.Duration {
-	if options.TimeoutSeconds != nil {
+	if options.TimeoutSeconds != nil && *options.TimeoutSeconds > 0 {
 		return time.Duration(*options.TimeoutSeconds) * time.Second
 	}
 	return shortestWatch + rand.N(shortestWatch)
@@ -112,7 +113,7 @@ func (c *call) endWatch(frames *wire.Frames, options *internalversion.ListOption
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil
 	case errors.Is(err, storage.ErrExpired):
-		err = apierrors.NewResourceExpired("too old resource version: " + options.ResourceVersion)
+		err = apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %s (%d)", options.ResourceVersion, c.Store.Revision()))
 	default:
 		err = c.apiError(err)
 	}

@@ -3,9 +3,13 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/rand"
@@ -47,6 +51,7 @@ func (w *write) admitNew(obj api.Object) error {
 	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {
 		return err
 	}
+	w.dedupOwners(obj)
 	identify(w, obj)
 	if w.resource.PrepareCreate != nil {
 		w.resource.PrepareCreate(w.ctx, obj)
@@ -74,6 +79,7 @@ func (w *write) admitChange(obj, current api.Object) error {
 	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {
 		return err
 	}
+	w.dedupOwners(obj)
 	w.keepMeta(obj, current)
 	if w.resource.PrepareUpdate != nil && (w.sub == nil || w.sub.Get != nil) {
 		w.resource.PrepareUpdate(w.ctx, obj, current)
@@ -129,6 +135,26 @@ func identify(w *write, obj api.Object) {
 	if obj.GetName() == "" && obj.GetGenerateName() != "" {
 		obj.SetName(generateName(obj.GetGenerateName()))
 	}
+}
+
+// dedupOwners drops owner references that are there twice and warns of them.
+func (w *write) dedupOwners(obj api.Object) {
+	var kept []metav1.OwnerReference
+	var twice []string
+	for _, ref := range obj.GetOwnerReferences() {
+		if slices.ContainsFunc(kept, func(k metav1.OwnerReference) bool { return equality.Semantic.DeepEqual(k, ref) }) {
+			if uid := string(ref.UID); !slices.Contains(twice, uid) {
+				twice = append(twice, uid)
+			}
+			continue
+		}
+		kept = append(kept, ref)
+	}
+	if len(twice) == 0 {
+		return
+	}
+	obj.SetOwnerReferences(kept)
+	w.state.Warn(fmt.Sprintf(".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: %v", strings.Join(twice, ", ")))
 }
 
 // generateName appends five random characters, none of which makes words.

@@ -14,14 +14,14 @@ import (
 )
 
 // Tables: what kubectl get shows, a row of cells for each object. The cells are
-// the resource's business (api.Resource.Row); ages make them differ from
-// second to second, so rows are the one thing that is not kept.
+// the resource's business (api.Resource.Row).
 
 // columns are a resource's, with their definitions encoded once.
 type columns struct {
 	definitions []byte
 	row         func(obj api.Object, now time.Time) []any
 	conditions  func(obj api.Object) []metav1.TableRowCondition // may be nil
+	form        *storage.Form                                   // of a row; see row.go
 }
 
 func newColumns(r *api.Resource) *columns {
@@ -40,7 +40,9 @@ func newColumns(r *api.Resource) *columns {
 	if err != nil { // plain strings and numbers always encode
 		data = []byte("[]")
 	}
-	return &columns{definitions: data, row: row, conditions: r.RowConditions}
+	c := &columns{definitions: data, row: row, conditions: r.RowConditions}
+	c.form = rowForm(c)
+	return c
 }
 
 // table answers with a row for each item. meta is the list's; for a single
@@ -49,14 +51,10 @@ func (k *Kind) table(media Media, items []Source, meta metav1.ListMeta, options 
 	now := time.Now()
 	rows := make(Parts, 0, 2*len(items)+2)
 	for i, item := range items {
-		obj, err := ObjectOf(item)
-		if err != nil {
-			return nil, err
-		}
 		if meta.ResourceVersion == "" {
-			meta.ResourceVersion = obj.GetResourceVersion()
+			meta.ResourceVersion = resourceVersionOf(item)
 		}
-		row, err := k.row(obj, item, media, now, options)
+		row, err := k.row(item, media, now, options)
 		if err != nil {
 			return nil, err
 		}
@@ -78,8 +76,8 @@ func (k *Kind) table(media Media, items []Source, meta metav1.ListMeta, options 
 	return append(append(Parts{head}, rows...), listTail), nil
 }
 
-func (k *Kind) row(obj api.Object, item Source, media Media, now time.Time, options *metav1.TableOptions) (Parts, error) {
-	cells, err := json.Marshal(k.columns.row(obj, now))
+func (k *Kind) row(item Source, media Media, now time.Time, options *metav1.TableOptions) (Parts, error) {
+	cells, err := k.cells(item, now)
 	if err != nil {
 		return nil, err
 	}
@@ -96,25 +94,23 @@ func (k *Kind) row(obj api.Object, item Source, media Media, now time.Time, opti
 	if err != nil {
 		return nil, err
 	}
-	conditions, err := k.conditions(obj)
-	if err != nil {
-		return nil, err
-	}
-	row := Parts{fmt.Appendf(nil, `{"cells":%s%s,"object":`, cells, conditions)}
-	return append(append(row, object...), []byte("}")), nil
+	row := Parts{cells, rowObject}
+	return append(append(row, object...), rowTail), nil
 }
 
-// conditions returns the field of a row that says what is special about it.
-func (k *Kind) conditions(obj api.Object) ([]byte, error) {
-	if k.columns.conditions == nil {
-		return nil, nil
+var (
+	rowObject = []byte(`,"object":`)
+	rowTail   = []byte("}")
+)
+
+func resourceVersionOf(item Source) string {
+	switch item := item.(type) {
+	case Fresh:
+		return item.GetResourceVersion()
+	case *storage.Record:
+		return ResourceVersion(item.Revision)
 	}
-	conditions := k.columns.conditions(obj)
-	if len(conditions) == 0 {
-		return nil, nil
-	}
-	data, err := json.Marshal(conditions)
-	return append([]byte(`,"conditions":`), data...), err
+	return ""
 }
 
 // ObjectOf returns the object that a source has the bytes of. The caller may not
