@@ -52,14 +52,13 @@ var Resource = &api.Resource{
 	Subresources: []api.Subresource{
 		api.Connect("attach", api.CoreKind("PodAttachOptions"), "create", "get"),
 		{
-			Name: "binding", Verbs: []string{"create"}, Kind: api.CoreKind("Binding"),
-			New:      func() api.Object { return &corev1.Binding{} },
-			Put:      bindPod,
-			Validate: api.AlwaysValid,
+			Name: "binding", Verbs: []string{"create"},
+			Kind: api.CoreKind("Binding"), New: func() api.Object { return &corev1.Binding{} },
+			Put: bindPod, Validate: api.AlwaysValid,
 		},
 		{
 			Name: "ephemeralcontainers", Verbs: []string{"get", "patch", "update"},
-			Put: putEphemeralContainers,
+			Get: wholePod, Put: putEphemeralContainers, Validate: validateEphemeralUpdate,
 		},
 		api.Connect("eviction", policyv1.SchemeGroupVersion.WithKind("Eviction"), "create"),
 		api.Connect("exec", api.CoreKind("PodExecOptions"), "create", "get"),
@@ -68,11 +67,11 @@ var Resource = &api.Resource{
 		api.Connect("proxy", api.CoreKind("PodProxyOptions"), api.ProxyVerbs...),
 		{
 			Name: "resize", Verbs: []string{"get", "patch", "update"},
-			Put: putPodResize,
+			Get: wholePod, Put: putPodResize, Validate: validateResize,
 		},
 		{
 			Name: "status", Verbs: []string{"get", "patch", "update"},
-			Put: putPodStatus,
+			Put: putPodStatus, Validate: validatePodStatus,
 		},
 	},
 }

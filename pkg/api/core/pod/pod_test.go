@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -167,6 +168,64 @@ func TestPodUpdate(t *testing.T) {
 			t.Errorf("%s: %v", name, errs)
 		case c.want != "" && (len(errs) == 0 || !strings.HasPrefix(errs[0].Error(), c.want)):
 			t.Errorf("%s: got %v, want %s", name, errs, c.want)
+		}
+	}
+}
+
+// TestSubresourcesHaveRulesOfTheirOwn: those of an update would refuse what they are for.
+func TestSubresourcesHaveRulesOfTheirOwn(t *testing.T) {
+	for _, s := range Resource.Subresources {
+		if s.Put != nil && s.Validate == nil {
+			t.Errorf("%s is validated as an update", s.Name)
+		}
+	}
+}
+
+func TestResize(t *testing.T) {
+	old := podOf(t, `{metadata: {name: p, generation: 1}, spec: {containers: [{name: c, image: i, resources: {requests: {cpu: 100m}}}]}, status: {qosClass: Burstable}}`)
+	resize := func(resources string) (*corev1.Pod, field.ErrorList) {
+		body := podOf(t, `{spec: {nodeName: other, containers: [{name: c, image: j, resources: `+resources+`}]}}`)
+		pod := old.DeepCopy()
+		if err := putPodResize(t.Context(), pod, body); err != nil {
+			t.Fatal(err)
+		}
+		preparePodUpdate(t.Context(), pod, old)
+		return pod, validateResize(pod, old)
+	}
+	pod, errs := resize(`{requests: {cpu: 200m}}`)
+	if len(errs) > 0 || pod.Generation != 2 || pod.Spec.Containers[0].Image != "i" || pod.Spec.NodeName != "" {
+		t.Errorf("more CPU: %v, generation %d, %+v", errs, pod.Generation, pod.Spec)
+	}
+	if _, errs = resize(`{}`); len(errs) != 1 || errs[0].Error() != `spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing` {
+		t.Errorf("no requests: %v", errs)
+	}
+	if _, errs = resize(`{requests: {cpu: 100m, ephemeral-storage: 1Gi}}`); len(errs) != 1 || errs[0].Error() != `spec: Forbidden: only cpu and memory resources are mutable` {
+		t.Errorf("storage: %v", errs)
+	}
+}
+
+func TestEphemeralContainers(t *testing.T) {
+	old := podOf(t, `{metadata: {name: p, generation: 1}, spec: {containers: [{name: c, image: i}], ephemeralContainers: [{name: a, image: i}]}}`)
+	put := func(containers string) field.ErrorList {
+		body := podOf(t, `{spec: {containers: [{name: c, image: i}], ephemeralContainers: `+containers+`}}`)
+		pod := old.DeepCopy()
+		if err := putEphemeralContainers(t.Context(), pod, body); err != nil {
+			t.Fatal(err)
+		}
+		return validateEphemeralUpdate(pod, old)
+	}
+	if errs := put(`[{name: a, image: i}, {name: b, image: i, targetContainerName: c}]`); len(errs) > 0 {
+		t.Errorf("one more: %v", errs)
+	}
+	for containers, want := range map[string]string{
+		`[]`: `spec.ephemeralContainers: Forbidden: existing ephemeral containers "a" may not be removed`,
+		`[{name: a, image: i}, {name: c, image: i}]`:                                   `spec.ephemeralContainers[1].name: Duplicate value: "c"`,
+		`[{name: a, image: i}, {name: b, image: i, targetContainerName: x}]`:           `spec.ephemeralContainers[1].targetContainerName: Not found: "x"`,
+		`[{name: a, image: i}, {name: b, image: i, ports: [{containerPort: 80}]}]`:     `spec.ephemeralContainers[1].ports: Forbidden: cannot be set for an Ephemeral Container`,
+		`[{name: a, image: i}, {name: b, image: i, lifecycle: {preStop: {exec: {}}}}]`: `spec.ephemeralContainers[1].lifecycle: Forbidden: cannot be set for an Ephemeral Container`,
+	} {
+		if errs := put(containers); len(errs) != 1 || strings.TrimSpace(errs[0].Error()) != want {
+			t.Errorf("%s: got %v, want %s", containers, errs, want)
 		}
 	}
 }
