@@ -29,7 +29,7 @@ func Run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(rest.AddUserAgent(config, "leader-election"))
+	client, err := kubernetes.NewForConfig(userAgent(config, "leader-election"))
 	if err != nil {
 		return err
 	}
@@ -114,5 +114,8 @@ func newEnv(config *rest.Config, e entry, factory informers.SharedInformerFactor
 func userAgent(config *rest.Config, name string) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.UserAgent = Name + "/" + name
+	// What this process uses is deliberate; deprecations are for the person who
+	// reads a client's output.
+	config.WarningHandlerWithContext = rest.NoWarnings{}
 	return config
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -181,13 +182,24 @@ func (c *Controller) dropOwners(ctx context.Context, item *node, uids []types.UI
 		"uid": item.uid, "resourceVersion": live.ResourceVersion, "ownerReferences": left})
 }
 
+// dropFinalizer removes one finalizer, guarded by itself: other changes of the
+// object are no conflict, another order of its finalizers is and is tried anew.
 func (c *Controller) dropFinalizer(ctx context.Context, item *node, live *metav1.PartialObjectMetadata, finalizer string) error {
-	left := slices.DeleteFunc(slices.Clone(live.Finalizers), func(f string) bool { return f == finalizer })
-	if len(left) == len(live.Finalizers) {
+	i := slices.Index(live.Finalizers, finalizer)
+	if i < 0 {
 		return nil
 	}
-	return c.patch(ctx, item, types.MergePatchType, map[string]any{
-		"uid": item.uid, "resourceVersion": live.ResourceVersion, "finalizers": left})
+	at := "/metadata/finalizers/" + strconv.Itoa(i)
+	body, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": live.UID},
+		{"op": "test", "path": at, "value": finalizer},
+		{"op": "remove", "path": at},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = c.client(item.identity).Patch(ctx, item.name, types.JSONPatchType, body, metav1.PatchOptions{})
+	return unlessGone(err)
 }
 
 // patch changes an object's metadata.

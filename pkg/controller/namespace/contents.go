@@ -122,9 +122,12 @@ func (c *controller) delete(ctx context.Context, k kind, namespace string, there
 func (c *controller) finalize(ctx context.Context, ns *v1.Namespace) error {
 	next := ns.DeepCopy()
 	next.Spec.Finalizers = slices.DeleteFunc(next.Spec.Finalizers, func(f v1.FinalizerName) bool { return f == v1.FinalizerKubernetes })
-	_, err := c.env.Client.CoreV1().Namespaces().Finalize(ctx, next, metav1.UpdateOptions{})
+	made, err := c.env.Client.CoreV1().Namespaces().Finalize(ctx, next, metav1.UpdateOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
+	}
+	if err == nil {
+		c.writes.Made(ns.Name, c.store, made) // the last event of its objects may still wake it
 	}
 	return err
 }

@@ -137,6 +137,9 @@ func (c *controller) sync(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	if condition(node, v1.NodeReady) == nil {
+		return nil // its kubelet has not spoken yet; it was born with the taint not-ready
+	}
 	return c.writeTaints(ctx, node, taintsOf(node, c.mayEvict(node, now), now))
 }
 
@@ -256,16 +259,17 @@ func (c *controller) writeTaints(ctx context.Context, node *v1.Node, taints []v1
 	if equality.Semantic.DeepEqual(node.Spec.Taints, taints) {
 		return nil
 	}
-	// The list is shared with others and has no merge key that tells effects
-	// apart, so it is replaced as a whole, guarded by the revision.
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": node.UID, "resourceVersion": node.ResourceVersion},
-		"spec":     map[string]any{"taints": taints},
+	// The list is shared with others and replaced as a whole, so it is guarded:
+	// by what it was, and not by the revision, which heartbeats change.
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": node.UID},
+		{"op": "test", "path": "/spec/taints", "value": node.Spec.Taints},
+		{"op": "add", "path": "/spec/taints", "value": taints},
 	})
 	if err != nil {
 		return err
 	}
-	made, err := c.env.Client.CoreV1().Nodes().Patch(ctx, node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	made, err := c.env.Client.CoreV1().Nodes().Patch(ctx, node.Name, types.JSONPatchType, patch, metav1.PatchOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
