@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -43,36 +44,37 @@ func withServer(tests func() int) (code int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	o := NewOptions()
-	o.DataDir, o.CertDir, o.BindAddress = filepath.Join(dir, "data"), filepath.Join(dir, "certs"), "127.0.0.1"
-	if o.SecurePort, err = freePort(); err != nil {
+	o, err := testOptions(dir)
+	if err != nil {
 		return 0, err
 	}
 	o.DisableAdmission = []string{"ServiceAccount"}
 	server.audit = filepath.Join(dir, "audit.log")
 	o.AuditLogPath = server.audit
-	o.TokenAuthFile = filepath.Join(dir, "tokens")
-	tokens := "admin-token,admin,1,system:masters\nalice-token,alice,2\n"
-	if err := os.WriteFile(o.TokenAuthFile, []byte(tokens), 0o600); err != nil {
+	s, err := launch(context.Background(), o)
+	if err != nil {
 		return 0, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, o) }()
-	server.url = fmt.Sprintf("https://127.0.0.1:%d", o.SecurePort)
-	server.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
-	if err := waitReady(ended); err != nil {
-		stop()
-		return 0, err
-	}
+	server.url, server.client = s.url, s.client
 	if server.config, err = clientcmd.BuildConfigFromFlags("", filepath.Join(o.CertDir, "admin.kubeconfig")); err == nil {
 		code = tests()
 	}
-	stop()
-	if runErr := <-ended; err == nil {
-		err = runErr
+	return code, errors.Join(err, s.stop())
+}
+
+// testOptions are those of a server that keeps all it has in dir and lets in
+// admin, a member of system:masters, and alice by token.
+func testOptions(dir string) (*Options, error) {
+	o := NewOptions()
+	o.DataDir, o.CertDir, o.BindAddress = filepath.Join(dir, "data"), filepath.Join(dir, "certs"), "127.0.0.1"
+	o.TokenAuthFile = filepath.Join(dir, "tokens")
+	tokens := "admin-token,admin,1,system:masters\nalice-token,alice,2\n"
+	if err := os.WriteFile(o.TokenAuthFile, []byte(tokens), 0o600); err != nil {
+		return nil, err
 	}
-	return code, err
+	var err error
+	o.SecurePort, err = freePort()
+	return o, err
 }
 
 func freePort() (int, error) {
@@ -84,23 +86,46 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func waitReady(ended <-chan error) error {
+// started is a server that is ready.
+type started struct {
+	url    string
+	client *http.Client
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+func launch(ctx context.Context, o *Options) (*started, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &started{
+		url:    fmt.Sprintf("https://127.0.0.1:%d", o.SecurePort),
+		client: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}},
+		cancel: cancel, ended: make(chan error, 1),
+	}
+	go func() { s.ended <- Run(ctx, o) }()
 	deadline := time.After(time.Minute)
 	for tick := time.NewTicker(10 * time.Millisecond); ; {
 		select {
-		case err := <-ended:
-			return fmt.Errorf("the server ended: %w", err)
+		case err := <-s.ended:
+			cancel()
+			return nil, fmt.Errorf("the server ended: %w", err)
 		case <-deadline:
-			return fmt.Errorf("the server was not ready in a minute")
+			cancel()
+			return nil, errors.New("the server was not ready in a minute")
 		case <-tick.C:
-			if resp, err := server.client.Get(server.url + "/readyz"); err == nil {
+			if resp, err := s.client.Get(s.url + "/readyz"); err == nil {
 				resp.Body.Close()
 				if resp.StatusCode == http.StatusOK {
-					return nil
+					return s, nil
 				}
 			}
 		}
 	}
+}
+
+// stop ends the server and returns what Run returned.
+func (s *started) stop() error {
+	s.cancel()
+	return <-s.ended
 }
 
 // answerOf is what came back from a request.

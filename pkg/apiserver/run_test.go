@@ -1,0 +1,71 @@
+package apiserver
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"slowmo/pkg/etcd"
+)
+
+// A server on an etcd outside finds what another left there, and a third one
+// beside it sees the same.
+func TestOutsideEtcd(t *testing.T) {
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := etcd.NewConfig(t.TempDir())
+	config.Listen = fmt.Sprintf("http://127.0.0.1:%d", port)
+	member, err := etcd.Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer member.Close()
+	first := start(t, config.Listen)
+	first.must(t, "POST", "/api/v1/namespaces/default/configmaps", `{"metadata":{"name":"left"}}`, 201)
+	if err := first.stop(); err != nil {
+		t.Errorf("the first server ended with %v", err)
+	}
+	second, third := start(t, config.Listen), start(t, config.Listen)
+	second.must(t, "GET", "/api/v1/namespaces/default/configmaps/left", "", 200)
+	second.must(t, "DELETE", "/api/v1/namespaces/default/configmaps/left", "", 200)
+	third.must(t, "GET", "/api/v1/namespaces/default/configmaps/left", "", 404)
+	if err := errors.Join(second.stop(), third.stop()); err != nil {
+		t.Error(err)
+	}
+}
+
+func start(t *testing.T, etcdServer string) *started {
+	t.Helper()
+	o, err := testOptions(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.EtcdServers = []string{etcdServer}
+	s, err := launch(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// must sends a request as admin, which has to be answered with the code want.
+func (s *started) must(t *testing.T, method, path, body string, want int) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer admin-token")
+	resp, err := s.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != want {
+		t.Fatalf("%s %s: %d, want %d", method, path, resp.StatusCode, want)
+	}
+}
