@@ -8,7 +8,7 @@
 //
 //   - A request either took effect or left nothing that needs undoing, except a
 //     canceled RunPodSandbox, which may leave a sandbox that is not ready.
-//   - Stopping and removing what is gone succeeds.
+//   - Stopping and removing what is gone succeeds or answers NotFound.
 //   - StopContainer returns only when the container's status says EXITED.
 //     This makes it the barrier between an exit event and the runtime's books.
 //   - Events may be lost, doubled and reordered; whoever needs certainty lists.

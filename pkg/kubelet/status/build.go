@@ -162,7 +162,7 @@ func (in *Input) pendingUnlessEnded(s *v1.PodStatus) v1.PodPhase {
 
 func (in *Input) anyMainRan(s *v1.PodStatus) bool {
 	return slices.ContainsFunc(s.ContainerStatuses, func(c v1.ContainerStatus) bool {
-		return c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState.Terminated != nil
+		return c.State.Running != nil || c.State.Terminated != nil && c.ContainerID != "" || c.LastTerminationState.Terminated != nil
 	})
 }
 
