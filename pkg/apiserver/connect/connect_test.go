@@ -41,6 +41,11 @@ func TestLog(t *testing.T) {
 	if want := "/containerLogs/ns/web/main?follow=true&tailLines=3&timestamps=true kube-apiserver-kubelet-client"; w.kubelet.last() != want {
 		t.Errorf("asked  %s\nwanted %s", w.kubelet.last(), want)
 	}
+	w.node("dead", 1)
+	w.pod("stranded", "dead", "main")
+	if code, body := w.get(pods + "stranded/log"); code != 500 || !strings.Contains(body, `"message":"Get \"https://127.0.0.1:1/containerLogs/ns/stranded/main\": dial tcp 127.0.0.1:1: connect: connection refused"`) {
+		t.Errorf("a kubelet that is gone: %d %s", code, body)
+	}
 	if code, body := w.get(pods + "waiting/log"); code != 200 || body != "" {
 		t.Errorf("a pod without node: %d %q", code, body)
 	}

@@ -98,22 +98,27 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) objects(port int) {
+	w.node("n1", port)
+	w.pod("web", "n1", "main")
+	w.pod("two", "n1", "a", "b")
+	w.pod("waiting", "", "main")
+}
+
+func (w *world) node(name string, port int) {
 	node := &corev1.Node{}
-	node.Name = "n1"
+	node.Name = name
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: "unresolvable.invalid"}, {Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
 	node.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(port)
 	storetest.Put(w, w.store, core.Node, node)
-	pod := func(name, node string, containers ...string) {
-		p := &corev1.Pod{}
-		p.Namespace, p.Name, p.Spec.NodeName = "ns", name, node
-		for _, c := range containers {
-			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: c})
-		}
-		storetest.Put(w, w.store, core.Pod, p)
+}
+
+func (w *world) pod(name, node string, containers ...string) {
+	p := &corev1.Pod{}
+	p.Namespace, p.Name, p.Spec.NodeName = "ns", name, node
+	for _, c := range containers {
+		p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: c})
 	}
-	pod("web", "n1", "main")
-	pod("two", "n1", "a", "b")
-	pod("waiting", "", "main")
+	storetest.Put(w, w.store, core.Pod, p)
 }
 
 func (w *world) serve(cert tls.Certificate, kubelets *x509.CertPool) {

@@ -56,7 +56,7 @@ func (k *connectors) copyLog(w http.ResponseWriter, r *http.Request, location *u
 	}
 	answer, err := k.kubelet.RoundTrip(asked)
 	if err != nil {
-		return apierrors.NewInternalError(err)
+		return &url.Error{Op: "Get", URL: location.String(), Err: err}
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode >= 300 {
