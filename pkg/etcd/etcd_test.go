@@ -52,7 +52,8 @@ func put(t testing.TB, e storage.Etcd, key, value string) int64 {
 	t.Helper()
 	response, err := e.Client.Put(t.Context(), key, value)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return 0
 	}
 	return response.Header.Revision
 }
@@ -76,6 +77,24 @@ func TestMemberKeepsItsData(t *testing.T) {
 	got, err := m.Etcd().Client.Get(t.Context(), "a")
 	if err != nil || len(got.Kvs) != 1 || string(got.Kvs[0].Value) != "1" || got.Header.Revision != want {
 		t.Errorf("after a restart: %v, %v", got, err)
+	}
+}
+
+// TestRestartWithALog starts members whose log is longer than what raft keeps of it.
+func TestRestartWithALog(t *testing.T) {
+	c := etcd.NewConfig(t.TempDir())
+	for range 10 {
+		m := start(t, c)
+		var wg sync.WaitGroup
+		for i := range 16 {
+			wg.Go(func() {
+				for range 20 {
+					put(t, m.Etcd(), fmt.Sprint(i), "1")
+				}
+			})
+		}
+		wg.Wait()
+		stop(t, m)
 	}
 }
 

@@ -143,12 +143,13 @@ func (m *Member) lead(ctx context.Context) error {
 			return ctx.Err()
 		case <-again.C:
 			now := server.AppliedIndex()
-			if settled++; now != applied || now != server.CommittedIndex() {
+			if settled++; now == 0 || now != applied || now != server.CommittedIndex() {
 				settled, applied = 0, now
 			}
 			if settled < settledTicks {
 				continue
 			}
+			settled = 0
 			if err := server.Process(ctx, campaign); err != nil {
 				return err
 			}
@@ -157,7 +158,7 @@ func (m *Member) lead(ctx context.Context) error {
 }
 
 // settledTicks is for how many looks at it the log must have been applied.
-const settledTicks = 3
+const settledTicks = 8
 
 // embedConfig turns c into the configuration of a group of one.
 func embedConfig(c Config, level zap.AtomicLevel) (*embed.Config, error) {
