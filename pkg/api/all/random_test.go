@@ -20,7 +20,7 @@ import (
 	"slowmo/pkg/api"
 )
 
-const rounds = 20
+const rounds = 10
 
 // newFiller makes random objects, the same ones in each run.
 func newFiller() *randfill.Filler {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -100,7 +99,6 @@ func (d *documents) newModels(dialect dialect) (*models, error) {
 	}
 	kinds[statusType] = []runtimeschema.GroupVersionKind{{Version: "v1", Kind: "Status"}}
 	kinds[deleteType] = d.everywhere("DeleteOptions")
-	kinds[reflect.TypeFor[metav1.WatchEvent]()] = d.everywhere("WatchEvent")
 	return &models{dialect: dialect, merge: rules, kinds: kinds, schemas: map[string]*schema{}}, nil
 }
 

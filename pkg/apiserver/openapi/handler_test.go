@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	openapi_v2 "github.com/google/gnostic-models/openapiv2"
@@ -13,6 +14,9 @@ import (
 
 	"slowmo/pkg/api/all"
 )
+
+// handler is shared: a document is built once.
+var handler = sync.OnceValue(newHandler)
 
 func newHandler() http.Handler { return New(all.Resources(), all.Scheme(), "v1.37.2") }
 
@@ -45,7 +49,7 @@ func jsonAt(t *testing.T, body []byte, path ...string) map[string]any {
 }
 
 func TestSwaggerSchemas(t *testing.T) {
-	body := get(t, newHandler(), "/openapi/v2", "").Body.Bytes()
+	body := get(t, handler(), "/openapi/v2", "").Body.Bytes()
 	for _, c := range []struct {
 		path []string
 		want string
@@ -74,7 +78,7 @@ func TestSwaggerSchemas(t *testing.T) {
 }
 
 func TestOperations(t *testing.T) {
-	body := get(t, newHandler(), "/openapi/v2", "").Body.Bytes()
+	body := get(t, handler(), "/openapi/v2", "").Body.Bytes()
 	const one = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
 	patch := jsonAt(t, body, "paths", one, "patch")
 	if patch["operationId"] != "patchAppsV1NamespacedDeployment" {
@@ -96,7 +100,7 @@ func TestOperations(t *testing.T) {
 }
 
 func TestEncodings(t *testing.T) {
-	h := newHandler()
+	h := handler()
 	for _, c := range []struct{ path, accept, want string }{
 		{"/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"},
 		{"/openapi/v2", "application/json", "application/json"},
@@ -122,7 +126,7 @@ func TestEncodings(t *testing.T) {
 }
 
 func TestIndexAndHashes(t *testing.T) {
-	h := newHandler()
+	h := handler()
 	var index struct {
 		Paths map[string]struct {
 			URL string `json:"serverRelativeURL"`
@@ -156,7 +160,7 @@ func TestIndexAndHashes(t *testing.T) {
 
 // TestReferences holds that every reference in every document leads somewhere.
 func TestReferences(t *testing.T) {
-	h := newHandler()
+	h := handler()
 	check := func(path string, at ...string) {
 		body := get(t, h, path, "").Body.Bytes()
 		schemas := jsonAt(t, body, at...)
