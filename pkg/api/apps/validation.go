@@ -14,6 +14,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/podwarnings"
 )
 
 // validateSelected checks a selector and the template whose pods it must select.
@@ -98,12 +99,12 @@ func replicaSetWarnings(_ context.Context, obj, old api.Object) []string {
 	if old != nil && old.GetGeneration() == obj.GetGeneration() {
 		return nil
 	}
-	return podspec.TemplateWarnings(&obj.(*appsv1.ReplicaSet).Spec.Template, field.NewPath("spec", "template"))
+	return podwarnings.Of(&obj.(*appsv1.ReplicaSet).Spec.Template.Spec, field.NewPath("spec", "template", "spec"))
 }
 
 func deploymentWarnings(_ context.Context, obj, old api.Object) []string {
 	if old != nil && old.GetGeneration() == obj.GetGeneration() {
 		return nil
 	}
-	return podspec.TemplateWarnings(&obj.(*appsv1.Deployment).Spec.Template, field.NewPath("spec", "template"))
+	return podwarnings.Of(&obj.(*appsv1.Deployment).Spec.Template.Spec, field.NewPath("spec", "template", "spec"))
 }

@@ -105,7 +105,7 @@ func validateNodeUpdate(obj, old api.Object) (errs field.ErrorList) {
 	if before.Spec.ProviderID != "" && before.Spec.ProviderID != node.Spec.ProviderID {
 		errs = append(errs, field.Forbidden(spec.Child("providerID"), "node updates may not change providerID except from \"\" to valid"))
 	}
-	errs = append(errs, validateTaints(node.Spec.Taints, spec.Child("taints"))...)
+	errs = append(errs, validateTaints(node.Spec.Taints, field.NewPath("metadata", "taints"))...)
 	errs = append(errs, validateNodeCIDRs(node.Spec.PodCIDRs, spec.Child("podCIDRs"))...)
 
 	allowed := before.Spec

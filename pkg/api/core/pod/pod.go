@@ -14,7 +14,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/poddefaults"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/podwarnings"
 )
 
 // Resource is the definition of pods: containers that run together on one node.
@@ -81,7 +81,7 @@ func podWarnings(_ context.Context, obj, old api.Object) []string {
 	if old != nil && old.GetGeneration() == obj.GetGeneration() {
 		return nil
 	}
-	return podspec.Warnings(&obj.(*corev1.Pod).Spec, field.NewPath("spec"))
+	return podwarnings.Of(&obj.(*corev1.Pod).Spec, field.NewPath("spec"))
 }
 
 func defaultPod(obj api.Object) {

@@ -1,4 +1,9 @@
-package podspec
+// Package podwarnings says what is allowed but unwise in pod specs: mostly
+// fields and labels that have been replaced, and lists in which a later entry
+// hides an earlier one. Clients print it and go on.
+//
+// https://kubernetes.io/blog/2020/09/03/warnings/
+package podwarnings
 
 import (
 	"fmt"
@@ -8,17 +13,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/core/podspec"
 )
 
-// TemplateWarnings says what is allowed but unwise in the template at path.
-func TemplateWarnings(t *corev1.PodTemplateSpec, path *field.Path) []string {
-	return Warnings(&t.Spec, path.Child("spec"))
-}
-
-// Warnings says what is allowed but unwise in the spec at path: mostly fields
-// and labels that have been replaced, and lists in which a later entry hides an
-// earlier one.
-func Warnings(spec *corev1.PodSpec, path *field.Path) (out []string) {
+// Of returns the warnings about the spec at path.
+func Of(spec *corev1.PodSpec, path *field.Path) (out []string) {
 	out = append(out, labelWarnings(spec, path)...)
 	out = append(out, volumeWarnings(spec.Volumes, path.Child("volumes"))...)
 	for i := range spec.InitContainers {
@@ -95,7 +95,7 @@ func containerWarnings(c *corev1.Container, path *field.Path) (out []string) {
 		name string
 		list corev1.ResourceList
 	}{{"limits", c.Resources.Limits}, {"requests", c.Resources.Requests}} {
-		for _, name := range SortedNames(list.list) {
+		for _, name := range podspec.SortedNames(list.list) {
 			quantity := list.list[name]
 			at := path.Child("resources", list.name).Key(string(name))
 			if (name == corev1.ResourceMemory || name == corev1.ResourceEphemeralStorage) && quantity.MilliValue()%1000 != 0 {
