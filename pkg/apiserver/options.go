@@ -56,7 +56,6 @@ func NewOptions() *Options {
 		SecurePort:           6443,
 		CertDir:              "/var/run/kubernetes",
 		AuthorizationModes:   []string{"Node", "RBAC"},
-		AllowPrivileged:      true,
 		ServiceRange:         "10.96.0.0/16",
 		NodePorts:            "30000-32767",
 		ServiceAccountIssuer: "https://kubernetes.default.svc.cluster.local",

@@ -16,6 +16,7 @@ import (
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/all"
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/api/core/podspec"
 	"slowmo/pkg/apiserver/admission"
 	"slowmo/pkg/apiserver/allocate"
 	"slowmo/pkg/apiserver/audit"
@@ -85,6 +86,7 @@ type etcdBackend interface {
 func Run(ctx context.Context, o *Options) error {
 	started := time.Now()
 	p := &process{Options: o, resources: o.resources()}
+	podspec.AllowPrivileged.Store(o.AllowPrivileged)
 	advertised, err := o.advertised()
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ func (c *Cluster) apiserver() Process {
 		"--service-account-signing-key-file="+c.key("sa"),
 		"--service-cluster-ip-range="+c.config.ServiceCIDR,
 		"--authorization-mode=Node,RBAC",
+		"--allow-privileged",
 		"--audit-log-path="+c.config.AuditLog,
 	)
 }
