@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -109,8 +110,11 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
+	var hooks sync.WaitGroup
+	hooks.Add(len(s.PostStart))
 	for i, hook := range s.PostStart {
 		group.Go(func() error {
+			defer hooks.Done()
 			if err := hook.Run(ctx); err != nil {
 				return fmt.Errorf("%s: %w", hook.Name, err)
 			}
@@ -118,6 +122,11 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		hooks.Wait()
+		s.resources.Warm()
+		return nil
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		return s.shutDown(server)
