@@ -126,6 +126,9 @@ func Run(ctx context.Context, o *Options) error {
 			return err
 		}
 		slog.Info("serving", "address", p.listener.Addr(), "version", component.Version, "after", time.Since(started).Round(time.Millisecond))
+		if err := component.NotifyReady(); err != nil {
+			return err
+		}
 		return p.beside(ctx, func(ctx context.Context) error { return server.Run(ctx, p.listener) })
 	})
 }
@@ -135,6 +138,7 @@ func (p *process) withStore(ctx context.Context, work func(context.Context) erro
 	storeCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	group, groupCtx := errgroup.WithContext(storeCtx)
 	group.Go(func() error { return ignoreCanceled(storeCtx, p.store.Run(groupCtx)) })
+	group.Go(func() error { return p.watchEtcd(groupCtx) })
 	group.Go(func() error {
 		defer stop()
 		workCtx, cancel := context.WithCancelCause(ctx)
@@ -144,6 +148,22 @@ func (p *process) withStore(ctx context.Context, work func(context.Context) erro
 		return work(workCtx)
 	})
 	return group.Wait()
+}
+
+// watchEtcd returns when the embedded member stops by itself, or ctx ends.
+func (p *process) watchEtcd(ctx context.Context) error {
+	member, ok := p.etcd.(*etcd.Member)
+	if !ok {
+		return nil
+	}
+	select {
+	case err := <-member.Failed():
+		if ctx.Err() == nil {
+			return fmt.Errorf("etcd stopped: %w", err)
+		}
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // beside runs the followers while work runs.
