@@ -89,7 +89,7 @@ func (c *checker) validateContainer(container *corev1.Container, path *field.Pat
 // https://kep.k8s.io/5307
 func validateRestartPolicy(container *corev1.Container, path *field.Path) (errs field.ErrorList) {
 	if container.RestartPolicy != nil {
-		errs = append(errs, notSupported(*container.RestartPolicy, path.Child("restartPolicy"),
+		errs = append(errs, OneOf(*container.RestartPolicy, path.Child("restartPolicy"),
 			corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure)...)
 	} else if len(container.RestartPolicyRules) > 0 {
 		errs = append(errs, field.Required(path.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))

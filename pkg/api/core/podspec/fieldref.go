@@ -44,7 +44,7 @@ func validateFieldRef(ref *corev1.ObjectFieldSelector, allowed []string, path *f
 	case hasKey || !slices.Contains(knownFields, ref.FieldPath):
 		return field.ErrorList{field.Invalid(path.Child("fieldPath"), ref.FieldPath, "error converting fieldPath: field label not supported: "+ref.FieldPath)}
 	}
-	return notSupported(ref.FieldPath, path.Child("fieldPath"), allowed...)
+	return OneOf(ref.FieldPath, path.Child("fieldPath"), allowed...)
 }
 
 // cutSubscript splits metadata.labels['key'].

@@ -32,25 +32,25 @@ func invalid(value string, path *field.Path, check func(string) []string) (errs 
 	return errs
 }
 
-// notSupported checks that value is one of those allowed.
-func notSupported[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
+// OneOf checks that value is one of those allowed.
+func OneOf[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
 	return field.ErrorList{field.NotSupported(path, value, allowed)}
 }
 
-// required is notSupported for a value that may not be empty either.
+// required is OneOf for a value that may not be empty either.
 func required[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
 	if value == "" {
 		return field.ErrorList{field.Required(path, "")}
 	}
-	return notSupported(value, path, allowed...)
+	return OneOf(value, path, allowed...)
 }
 
 // ValidateProtocol checks the protocol of a port.
 func ValidateProtocol(protocol corev1.Protocol, path *field.Path) field.ErrorList {
-	return notSupported(protocol, path, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)
+	return OneOf(protocol, path, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)
 }
 
 // ValidateTaintEffect checks the effect of a taint or toleration, which a toleration may leave open.
@@ -61,7 +61,7 @@ func ValidateTaintEffect(effect corev1.TaintEffect, mayBeEmpty bool, path *field
 	case effect == "":
 		return field.ErrorList{field.Required(path, "")}
 	default:
-		return notSupported(effect, path, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
+		return OneOf(effect, path, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
 	}
 }
 

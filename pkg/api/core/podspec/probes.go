@@ -89,46 +89,28 @@ type handler struct {
 	sleep *corev1.SleepAction
 }
 
-func (h handler) validate(grace int64, path *field.Path) (errs field.ErrorList) {
-	handlers := 0
-	add := func(name string, validate func(*field.Path) field.ErrorList) {
-		if handlers > 0 {
-			errs = append(errs, field.Forbidden(path.Child(name), "may not specify more than 1 handler type"))
-			return
+func (h handler) validate(grace int64, path *field.Path) field.ErrorList {
+	handlers := &exclusive{path: path, message: "may not specify more than 1 handler type"}
+	handlers.check("exec", h.exec != nil, func(path *field.Path) field.ErrorList {
+		if len(h.exec.Command) == 0 {
+			return field.ErrorList{field.Required(path.Child("command"), "")}
 		}
-		handlers++
-		errs = append(errs, validate(path.Child(name))...)
-	}
-	if h.exec != nil {
-		add("exec", func(path *field.Path) field.ErrorList {
-			if len(h.exec.Command) == 0 {
-				return field.ErrorList{field.Required(path.Child("command"), "")}
-			}
+		return nil
+	})
+	handlers.check("httpGet", h.http != nil, func(path *field.Path) field.ErrorList { return validateHTTPGet(h.http, path) })
+	handlers.check("tcpSocket", h.tcp != nil, func(path *field.Path) field.ErrorList { return ValidatePort(h.tcp.Port, path.Child("port")) })
+	handlers.check("grpc", h.grpc != nil, func(path *field.Path) field.ErrorList { return validatePortNumber(h.grpc.Port, path.Child("port")) })
+	handlers.check("sleep", h.sleep != nil, func(path *field.Path) field.ErrorList {
+		if h.sleep.Seconds >= 0 && h.sleep.Seconds <= grace {
 			return nil
-		})
+		}
+		return field.ErrorList{field.Invalid(path, h.sleep.Seconds,
+			fmt.Sprintf("must be non-negative and less than terminationGracePeriodSeconds (%d)", grace))}
+	})
+	if handlers.found == 0 {
+		return field.ErrorList{field.Required(path, "must specify a handler type")}
 	}
-	if h.http != nil {
-		add("httpGet", func(path *field.Path) field.ErrorList { return validateHTTPGet(h.http, path) })
-	}
-	if h.tcp != nil {
-		add("tcpSocket", func(path *field.Path) field.ErrorList { return ValidatePort(h.tcp.Port, path.Child("port")) })
-	}
-	if h.grpc != nil {
-		add("grpc", func(path *field.Path) field.ErrorList { return validatePortNumber(h.grpc.Port, path.Child("port")) })
-	}
-	if h.sleep != nil {
-		add("sleep", func(path *field.Path) field.ErrorList {
-			if h.sleep.Seconds >= 0 && h.sleep.Seconds <= grace {
-				return nil
-			}
-			return field.ErrorList{field.Invalid(path, h.sleep.Seconds,
-				fmt.Sprintf("must be non-negative and less than terminationGracePeriodSeconds (%d)", grace))}
-		})
-	}
-	if handlers == 0 {
-		errs = append(errs, field.Required(path, "must specify a handler type"))
-	}
-	return errs
+	return handlers.errs
 }
 
 func validateHTTPGet(get *corev1.HTTPGetAction, path *field.Path) (errs field.ErrorList) {
@@ -136,7 +118,7 @@ func validateHTTPGet(get *corev1.HTTPGetAction, path *field.Path) (errs field.Er
 		errs = append(errs, field.Required(path.Child("path"), ""))
 	}
 	errs = append(errs, ValidatePort(get.Port, path.Child("port"))...)
-	errs = append(errs, notSupported(get.Scheme, path.Child("scheme"), corev1.URISchemeHTTP, corev1.URISchemeHTTPS)...)
+	errs = append(errs, OneOf(get.Scheme, path.Child("scheme"), corev1.URISchemeHTTP, corev1.URISchemeHTTPS)...)
 	for _, header := range get.HTTPHeaders {
 		errs = append(errs, invalid(header.Name, path.Child("httpHeaders"), validation.IsHTTPHeaderName)...)
 	}

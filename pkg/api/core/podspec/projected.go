@@ -103,18 +103,9 @@ func filesOf(p *corev1.VolumeProjection) (files []string) {
 	return files
 }
 
-func validateProjection(p *corev1.VolumeProjection, path *field.Path) (errs field.ErrorList) {
-	sources := 0
-	check := func(name string, isSet bool, validate func(*field.Path) field.ErrorList) {
-		switch {
-		case !isSet:
-		case sources > 0:
-			errs = append(errs, field.Forbidden(path.Child(name), "may not specify more than 1 volume type"))
-		default:
-			sources++
-			errs = append(errs, validate(path.Child(name))...)
-		}
-	}
+func validateProjection(p *corev1.VolumeProjection, path *field.Path) field.ErrorList {
+	sources := &exclusive{path: path, message: severalVolumes}
+	check := sources.check
 	check("secret", p.Secret != nil, func(path *field.Path) field.ErrorList {
 		return append(requireText(path.Child("name"), p.Secret.Name), validateItems(p.Secret.Items, path.Child("items"))...)
 	})
@@ -133,7 +124,7 @@ func validateProjection(p *corev1.VolumeProjection, path *field.Path) (errs fiel
 	check("podCertificate", p.PodCertificate != nil, func(path *field.Path) field.ErrorList {
 		return requireText(path.Child("signerName"), p.PodCertificate.SignerName)
 	})
-	return errs
+	return sources.errs
 }
 
 func validateTokenProjection(t *corev1.ServiceAccountTokenProjection, path *field.Path) (errs field.ErrorList) {

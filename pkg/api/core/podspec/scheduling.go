@@ -37,7 +37,7 @@ func ValidateTolerations(tolerations []corev1.Toleration, path *field.Path) (err
 				errs = append(errs, field.Invalid(operator, t, "value must be empty when `operator` is 'Exists'"))
 			}
 		default:
-			errs = append(errs, notSupported(t.Operator, operator, corev1.TolerationOpEqual, corev1.TolerationOpExists)...)
+			errs = append(errs, OneOf(t.Operator, operator, corev1.TolerationOpEqual, corev1.TolerationOpExists)...)
 		}
 		if t.Effect != "" {
 			errs = append(errs, ValidateTaintEffect(t.Effect, true, path.Child("effect"))...)
@@ -60,7 +60,7 @@ func validateSpread(constraints []corev1.TopologySpreadConstraint, path *field.P
 		} else {
 			errs = append(errs, metav1validation.ValidateLabelName(c.TopologyKey, path.Child("topologyKey"))...)
 		}
-		errs = append(errs, notSupported(c.WhenUnsatisfiable, path.Child("whenUnsatisfiable"), corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
+		errs = append(errs, OneOf(c.WhenUnsatisfiable, path.Child("whenUnsatisfiable"), corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
 		for _, other := range constraints[i+1:] {
 			if c.TopologyKey == other.TopologyKey && c.WhenUnsatisfiable == other.WhenUnsatisfiable {
 				errs = append(errs, field.Duplicate(path.Child("{topologyKey, whenUnsatisfiable}"), fmt.Sprintf("{%v, %v}", c.TopologyKey, c.WhenUnsatisfiable)))
@@ -92,7 +92,7 @@ func validateInclusion(policy *corev1.NodeInclusionPolicy, path *field.Path) fie
 	if policy == nil {
 		return nil
 	}
-	return notSupported(*policy, path, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)
+	return OneOf(*policy, path, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)
 }
 
 // validateGates checks what a pod waits for before it counts as ready, and before it is scheduled.

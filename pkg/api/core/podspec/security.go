@@ -32,11 +32,11 @@ func (c *checker) validatePodSecurity(path *field.Path) (errs field.ErrorList) {
 	}
 	errs = append(errs, validateSysctls(sc.Sysctls, path.Child("sysctls"))...)
 	if policy := sc.FSGroupChangePolicy; policy != nil {
-		errs = append(errs, notSupported(*policy, path.Child("fsGroupChangePolicy"), corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
+		errs = append(errs, OneOf(*policy, path.Child("fsGroupChangePolicy"), corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
 	}
 	errs = append(errs, validateSeccomp(sc.SeccompProfile, path.Child("seccompProfile"))...)
 	if policy := sc.SupplementalGroupsPolicy; policy != nil {
-		errs = append(errs, notSupported(*policy, path.Child("supplementalGroupsPolicy"), corev1.SupplementalGroupsPolicyMerge, corev1.SupplementalGroupsPolicyStrict)...)
+		errs = append(errs, OneOf(*policy, path.Child("supplementalGroupsPolicy"), corev1.SupplementalGroupsPolicyMerge, corev1.SupplementalGroupsPolicyStrict)...)
 	}
 	return append(errs, validateAppArmor(sc.AppArmorProfile, path.Child("appArmorProfile"))...)
 }
@@ -81,7 +81,7 @@ func validateSeccomp(p *corev1.SeccompProfile, path *field.Path) field.ErrorList
 	if p.Type == "" {
 		return append(errs, field.Required(path.Child("type"), "type is required when seccompProfile is set"))
 	}
-	return append(errs, notSupported(p.Type, path.Child("type"),
+	return append(errs, OneOf(p.Type, path.Child("type"),
 		corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeUnconfined)...)
 }
 
@@ -107,7 +107,7 @@ func validateAppArmor(p *corev1.AppArmorProfile, path *field.Path) field.ErrorLi
 	case "":
 		return field.ErrorList{field.Required(path.Child("type"), "type is required when appArmorProfile is set")}
 	default:
-		return notSupported(p.Type, path.Child("type"), corev1.AppArmorProfileTypeLocalhost, corev1.AppArmorProfileTypeRuntimeDefault, corev1.AppArmorProfileTypeUnconfined)
+		return OneOf(p.Type, path.Child("type"), corev1.AppArmorProfileTypeLocalhost, corev1.AppArmorProfileTypeRuntimeDefault, corev1.AppArmorProfileTypeUnconfined)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (c *checker) validateSecurity(sc *corev1.SecurityContext, path *field.Path)
 		errs = append(errs, validateID(*sc.RunAsGroup, path.Child("runAsGroup"), validation.IsValidGroupID)...)
 	}
 	if mount := sc.ProcMount; mount != nil {
-		errs = append(errs, notSupported(*mount, path.Child("procMount"), corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
+		errs = append(errs, OneOf(*mount, path.Child("procMount"), corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
 		if *mount == corev1.UnmaskedProcMount && (c.spec.HostUsers == nil || *c.spec.HostUsers) {
 			errs = append(errs, field.Invalid(path.Child("procMount"), sc.ProcMount, "`hostUsers` must be false to use `Unmasked`"))
 		}

@@ -34,18 +34,9 @@ func (c *checker) validateVolumes(path *field.Path) (errs field.ErrorList) {
 }
 
 // validateSource checks that a volume has one source and that the source is right.
-func (c *checker) validateSource(s *corev1.VolumeSource, path *field.Path) (errs field.ErrorList) {
-	sources := 0
-	check := func(name string, isSet bool, validate func(*field.Path) field.ErrorList) {
-		switch {
-		case !isSet:
-		case sources > 0:
-			errs = append(errs, field.Forbidden(path.Child(name), "may not specify more than 1 volume type"))
-		default:
-			sources++
-			errs = append(errs, validate(path.Child(name))...)
-		}
-	}
+func (c *checker) validateSource(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
+	sources := &exclusive{path: path, message: severalVolumes}
+	check := sources.check
 	check("emptyDir", s.EmptyDir != nil, func(p *field.Path) field.ErrorList { return validateEmptyDir(s.EmptyDir, p) })
 	check("hostPath", s.HostPath != nil, func(p *field.Path) field.ErrorList { return validateHostPath(s.HostPath, p) })
 	check("gitRepo", s.GitRepo != nil, func(p *field.Path) field.ErrorList { return validateGitRepo(s.GitRepo, p) })
@@ -72,10 +63,10 @@ func (c *checker) validateSource(s *corev1.VolumeSource, path *field.Path) (errs
 			return requireText(p.Child(old.field), old.value)
 		})
 	}
-	if sources == 0 {
-		errs = append(errs, field.Required(path, "must specify a volume type"))
+	if sources.found == 0 {
+		return field.ErrorList{field.Required(path, "must specify a volume type")}
 	}
-	return errs
+	return sources.errs
 }
 
 // vendorSource is a source of one vendor's storage with the field that it cannot do without.
@@ -146,7 +137,7 @@ func validateHostPath(h *corev1.HostPathVolumeSource, path *field.Path) (errs fi
 	if h.Type == nil {
 		return errs
 	}
-	return append(errs, notSupported(*h.Type, path.Child("type"), corev1.HostPathUnset, corev1.HostPathBlockDev, corev1.HostPathCharDev,
+	return append(errs, OneOf(*h.Type, path.Child("type"), corev1.HostPathUnset, corev1.HostPathBlockDev, corev1.HostPathCharDev,
 		corev1.HostPathDirectory, corev1.HostPathDirectoryOrCreate, corev1.HostPathFile, corev1.HostPathFileOrCreate, corev1.HostPathSocket)...)
 }
 

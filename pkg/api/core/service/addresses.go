@@ -54,14 +54,14 @@ func validateFamilies(spec *corev1.ServiceSpec, path *field.Path) (errs field.Er
 	seen := sets.New[corev1.IPFamily]()
 	for i, family := range spec.IPFamilies {
 		path := path.Child("ipFamilies").Index(i)
-		errs = append(errs, oneOf(family, path, corev1.IPv4Protocol, corev1.IPv6Protocol)...)
+		errs = append(errs, podspec.OneOf(family, path, corev1.IPv4Protocol, corev1.IPv6Protocol)...)
 		if seen.Has(family) {
 			errs = append(errs, field.Duplicate(path, family))
 		}
 		seen.Insert(family)
 	}
 	if policy := spec.IPFamilyPolicy; policy != nil {
-		errs = append(errs, oneOf(*policy, path.Child("ipFamilyPolicy"), corev1.IPFamilyPolicyPreferDualStack,
+		errs = append(errs, podspec.OneOf(*policy, path.Child("ipFamilyPolicy"), corev1.IPFamilyPolicyPreferDualStack,
 			corev1.IPFamilyPolicyRequireDualStack, corev1.IPFamilyPolicySingleStack)...)
 	}
 	return errs
@@ -172,7 +172,7 @@ func validateServiceStatus(obj, _ api.Object) (errs field.ErrorList) {
 		case ingress.IP == "" && ingress.IPMode != nil:
 			errs = append(errs, field.Forbidden(path.Child("ipMode"), "may not be specified when `ip` is not set"))
 		case ingress.IPMode != nil:
-			errs = append(errs, oneOf(*ingress.IPMode, path.Child("ipMode"), corev1.LoadBalancerIPModeProxy, corev1.LoadBalancerIPModeVIP)...)
+			errs = append(errs, podspec.OneOf(*ingress.IPMode, path.Child("ipMode"), corev1.LoadBalancerIPModeProxy, corev1.LoadBalancerIPModeVIP)...)
 		}
 		if ingress.Hostname != "" {
 			errs = append(errs, podspec.ValidateDNS1123Subdomain(ingress.Hostname, path.Child("hostname"))...)

@@ -36,21 +36,12 @@ func validateService(obj api.Object) field.ErrorList {
 	if spec.Type == "" {
 		errs = append(errs, field.Required(path.Child("type"), ""))
 	} else {
-		errs = append(errs, oneOf(spec.Type, path.Child("type"), corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName,
+		errs = append(errs, podspec.OneOf(spec.Type, path.Child("type"), corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName,
 			corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)...)
 	}
 	errs = append(errs, validateNodePorts(spec, path.Child("ports"))...)
 	errs = append(errs, validateBalancer(spec, path)...)
 	return append(errs, validateTraffic(spec, path)...)
-}
-
-func oneOf[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
-	for _, a := range allowed {
-		if value == a {
-			return nil
-		}
-	}
-	return field.ErrorList{field.NotSupported(path, value, allowed)}
 }
 
 func validateServiceType(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
@@ -169,7 +160,7 @@ func validateServiceAffinity(spec *corev1.ServiceSpec, path *field.Path) (errs f
 				fmt.Sprintf("must be greater than 0 and less than %d", longest)))
 		}
 	default:
-		errs = oneOf(spec.SessionAffinity, path.Child("sessionAffinity"), corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
+		errs = podspec.OneOf(spec.SessionAffinity, path.Child("sessionAffinity"), corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
 	}
 	return errs
 }
@@ -208,7 +199,7 @@ func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) (errs field.Err
 	case isExternal(spec) && policy == "":
 		errs = append(errs, field.Required(external, ""))
 	case isExternal(spec):
-		errs = append(errs, oneOf(policy, external, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
+		errs = append(errs, podspec.OneOf(policy, external, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
 	}
 	health := path.Child("healthCheckNodePort")
 	switch {
@@ -222,12 +213,12 @@ func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) (errs field.Err
 		}
 	}
 	if policy := spec.InternalTrafficPolicy; policy != nil {
-		errs = append(errs, oneOf(*policy, path.Child("internalTrafficPolicy"), corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)...)
+		errs = append(errs, podspec.OneOf(*policy, path.Child("internalTrafficPolicy"), corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)...)
 	} else if hasClusterIP(spec) {
 		errs = append(errs, field.Required(path.Child("internalTrafficPolicy"), ""))
 	}
 	if d := spec.TrafficDistribution; d != nil {
-		errs = append(errs, oneOf(*d, path.Child("trafficDistribution"), corev1.ServiceTrafficDistributionPreferClose,
+		errs = append(errs, podspec.OneOf(*d, path.Child("trafficDistribution"), corev1.ServiceTrafficDistributionPreferClose,
 			corev1.ServiceTrafficDistributionPreferSameNode, corev1.ServiceTrafficDistributionPreferSameZone)...)
 	}
 	return errs
