@@ -13,6 +13,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/knftables"
+
+	"slowmo/pkg/component"
 )
 
 // gather is how long the first of several changes waits for the others: a rollout changes an
@@ -142,6 +144,7 @@ func (p *Proxy) sync(ctx context.Context) error {
 			slog.Warn("Node ports will not answer on 127.0.0.1", "err", err)
 		}
 		slog.Info("Rules are in place", "services", len(p.state.services), "took", time.Since(start))
+		return component.NotifyReady()
 	}
 	return nil
 }
