@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // journal keeps the events of a cluster's start and gives them to everybody who
@@ -42,7 +43,8 @@ func (j *journal) from(n int) (events []Event, over bool, more <-chan struct{}) 
 	return j.events[n:], j.over, j.more
 }
 
-// serve answers connections until ctx ends and waits for all of them.
+// serve answers connections until ctx ends, and returns when all have heard the
+// conclusion of the start, which must have come by then.
 func (j *journal) serve(ctx context.Context, listen net.Listener) {
 	defer context.AfterFunc(ctx, func() { listen.Close() })()
 	var tellers sync.WaitGroup
@@ -54,19 +56,19 @@ func (j *journal) serve(ctx context.Context, listen net.Listener) {
 		}
 		tellers.Go(func() {
 			defer conn.Close()
-			j.tell(ctx, conn)
+			j.tell(conn)
 		})
 	}
 }
 
-// tell writes all events until the start is concluded, ctx ends or the other
-// side has gone.
-func (j *journal) tell(ctx context.Context, conn net.Conn) {
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+// tell writes all events until the start is concluded or the other side has
+// gone or is too slow to read.
+func (j *journal) tell(conn net.Conn) {
 	encoder := json.NewEncoder(conn)
 	for told := 0; ; {
 		events, over, more := j.from(told)
 		for _, event := range events {
+			conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
 			if encoder.Encode(event) != nil {
 				return
 			}
@@ -75,11 +77,7 @@ func (j *journal) tell(ctx context.Context, conn net.Conn) {
 		if over {
 			return
 		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return
-		}
+		<-more
 	}
 }
 

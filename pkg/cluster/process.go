@@ -115,7 +115,8 @@ func (k *keeper) once(notify *net.UnixConn, announced *bool) error {
 		select {
 		case err := <-ready:
 			if err != nil {
-				return errors.Join(err, cmd.Process.Kill(), <-exited)
+				k.terminate(cmd, exited)
+				return err
 			}
 			*announced = true
 			k.ready <- nil
@@ -137,6 +138,7 @@ func (k *keeper) once(notify *net.UnixConn, announced *bool) error {
 	}
 }
 
+// terminate ends the process and waits for that.
 func (k *keeper) terminate(cmd *exec.Cmd, exited <-chan error) error {
 	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended just now
 	select {
