@@ -144,7 +144,7 @@ func TestHealth(t *testing.T) {
 	}
 	metrics := string(do(t, "GET", "/metrics", "").raw)
 	for _, name := range []string{"apiserver_request_total", "apiserver_request_duration_seconds", "apiserver_current_inflight_requests",
-		"apiserver_resource_objects", "apiserver_storage_size_bytes", "kubernetes_build_info"} {
+		"apiserver_resource_objects", "apiserver_storage_size_bytes", "etcd_request_duration_seconds", "kubernetes_build_info"} {
 		if !strings.Contains(metrics, "\n"+name) {
 			t.Errorf("/metrics lacks %s", name)
 		}

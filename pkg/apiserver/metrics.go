@@ -10,21 +10,26 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/component"
 )
 
 var (
-	whatLabels = []string{"verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component"}
+	timeBuckets = []float64{.005, .025, .05, .1, .2, .4, .6, .8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60}
+	whatLabels  = []string{"verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component"}
 
 	requests = promauto.With(component.Registry).NewCounterVec(prometheus.CounterOpts{
 		Name: "apiserver_request_total", Help: "Requests answered.",
 	}, append(whatLabels[:len(whatLabels):len(whatLabels)], "code"))
 	durations = promauto.With(component.Registry).NewHistogramVec(prometheus.HistogramOpts{
 		Name: "apiserver_request_duration_seconds", Help: "Time from a request to the end of its answer.",
-		Buckets: []float64{.005, .025, .05, .1, .2, .4, .6, .8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60},
+		Buckets: timeBuckets,
 	}, whatLabels)
+	etcdDurations = promauto.With(component.Registry).NewHistogramVec(prometheus.HistogramOpts{
+		Name: "etcd_request_duration_seconds", Help: "Time that a request to etcd took.", Buckets: timeBuckets,
+	}, []string{"operation", "group", "resource"})
 	inflight = promauto.With(component.Registry).NewGaugeVec(prometheus.GaugeOpts{
 		Name: "apiserver_current_inflight_requests", Help: "Requests under way that count against a limit.",
 	}, []string{"request_kind"})
@@ -32,6 +37,10 @@ var (
 		Name: "apiserver_longrunning_requests", Help: "Watches and connections under way.",
 	}, []string{"verb", "group", "version", "resource", "subresource", "scope", "component"})
 )
+
+func observeEtcd(operation string, resource schema.GroupResource, took time.Duration) {
+	etcdDurations.WithLabelValues(operation, resource.Group, resource.Resource).Observe(took.Seconds())
+}
 
 // measured counts and times requests. Watches are counted while they last and
 // not timed: how long one lasts is its client's choice.

@@ -117,7 +117,9 @@ func Run(ctx context.Context, o *Options) error {
 			slog.Error("closing etcd", "error", err)
 		}
 	}()
-	if p.store, err = storage.Open(ctx, p.etcd.Etcd(), append(slices.Clone(p.resources), allocate.NodePort)); err != nil {
+	backend := p.etcd.Etcd()
+	backend.Observe = observeEtcd
+	if p.store, err = storage.Open(ctx, backend, append(slices.Clone(p.resources), allocate.NodePort)); err != nil {
 		return err
 	}
 	return p.withStore(ctx, func(ctx context.Context) error {
