@@ -38,7 +38,9 @@ func (p *progress) report(e cluster.Event) {
 	case e.Kind == cluster.Failed:
 		fmt.Fprintf(p.out, "  %-22s %8s  failed\n", e.Step, took(e.Took))
 	case p.silent:
-	case e.Kind == cluster.Done, e.Kind == cluster.Stopped:
+	case e.Kind == cluster.Stopped:
+		fmt.Fprintf(p.out, "  %-22s %8s  stopped\n", e.Step, took(e.Took))
+	case e.Kind == cluster.Done:
 		fmt.Fprintf(p.out, "  %-22s %8s\n", e.Step, took(e.Took))
 	case e.Kind == cluster.Restarted:
 		fmt.Fprintf(p.out, "  %-22s %8s  %s\n", e.Step, "", e.Text)

@@ -127,11 +127,11 @@ func (c *Cluster) start(ctx context.Context, s *supervisor) error {
 		{containerd, nil, func(ctx context.Context) error { return c.startRuntime(ctx, s) }},
 		{"images", []string{containerd}, c.loadImages},
 		process(c.apiserver()),
-		{"monitoring", []string{apiserver}, c.allowMonitoring},
+		{"roles", []string{apiserver}, c.grant},
 		process(c.controllerManager(1), apiserver),
 		process(c.controllerManager(2), apiserver),
 		process(c.scheduler(), apiserver),
-		process(c.proxy(), apiserver),
+		process(c.proxy(), "roles"),
 		process(c.kubelet(), apiserver, "images"),
 		{"node", []string{kubelet, proxy}, c.nodeReady},
 	})
