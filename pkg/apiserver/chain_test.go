@@ -144,6 +144,7 @@ func TestFlags(t *testing.T) {
 		{"--tls-cert-file x", "go together"},
 		{"--token-auth-file /does/not/exist", "--token-auth-file"},
 		{"--audit-policy-file x", "not supported"},
+		{"--runtime-config nope/v1=true", "give a group version that is served"},
 		{"--kubeconfig x", "not for the API server"},
 		{"--nonsense", "unknown flag"},
 	} {

@@ -6,10 +6,16 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/api/all"
+	"slowmo/pkg/api/core"
 	"slowmo/pkg/component"
 )
 
@@ -39,6 +45,8 @@ type Options struct {
 	ServiceAccountKeys    []string
 	ServiceAccountSigning string
 	APIAudiences          []string
+
+	RuntimeConfig map[string]string // "apps/v1" -> "false" is not served
 
 	EventTTL                 time.Duration
 	AuditPolicyFile          string
@@ -98,6 +106,7 @@ func (o *Options) AddTo(f *component.Flags) {
 	f.StringVar(&o.ServiceAccountSigning, "service-account-signing-key-file", "", "key that signs them; made in --cert-dir if not given")
 	f.StringSliceVar(&o.APIAudiences, "api-audiences", nil, "audiences of tokens for this server; empty means the issuer")
 
+	f.StringToStringVar(&o.RuntimeConfig, "runtime-config", nil, "group versions to serve or not: apps/v1=false; api/all=true is what is done anyway")
 	f.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "how long events are kept")
 	f.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "not supported: everything is logged, at level Metadata")
 	f.StringVar(&o.AuditLogPath, "audit-log-path", "", "audit log file; - is standard output, empty writes none")
@@ -128,6 +137,9 @@ func (o *Options) Validate() error {
 			return component.Usagef("--authorization-mode %q is not known: use Node, RBAC, AlwaysAllow or AlwaysDeny", mode)
 		}
 	}
+	if err := o.validateRuntimeConfig(); err != nil {
+		return err
+	}
 	if (o.KubeletCertFile == "") != (o.KubeletKeyFile == "") {
 		return component.Usagef("--kubelet-client-certificate and --kubelet-client-key go together: give both or none")
 	}
@@ -147,6 +159,47 @@ func (o *Options) Validate() error {
 		return component.Usagef("--event-ttl %s: give a duration above zero", o.EventTTL)
 	}
 	return nil
+}
+
+func (o *Options) validateRuntimeConfig() error {
+	known := map[string]bool{"api/all": true}
+	for _, r := range all.Resources() {
+		known[r.GroupVersionKind().GroupVersion().String()] = true
+		for _, v := range r.Versions {
+			known[schema.GroupVersion{Group: v.Group, Version: v.Version}.String()] = true
+		}
+	}
+	for version, value := range o.RuntimeConfig {
+		if !known[version] || value != "true" && value != "false" || version == "api/all" && value == "false" {
+			return component.Usagef("--runtime-config %s=%s: give a group version that is served, and true or false", version, value)
+		}
+	}
+	return nil
+}
+
+// stored is the list of what is kept, with what the flags change of it.
+func (o *Options) stored() []*api.Resource {
+	resources := slices.Clone(all.Resources())
+	for i, r := range resources {
+		changed := *r
+		changed.Versions = slices.DeleteFunc(slices.Clone(r.Versions), func(v api.Version) bool { return o.off(v.Group, v.Version) })
+		if r == core.Event {
+			changed.TTL = func(api.Object) time.Duration { return o.EventTTL }
+		}
+		if r == core.Event || len(changed.Versions) < len(r.Versions) {
+			resources[i] = &changed
+		}
+	}
+	return resources
+}
+
+// served is what of the stored resources --runtime-config leaves.
+func (o *Options) served(stored []*api.Resource) []*api.Resource {
+	return slices.DeleteFunc(slices.Clone(stored), func(r *api.Resource) bool { return o.off(r.Group, r.Version) })
+}
+
+func (o *Options) off(group, version string) bool {
+	return o.RuntimeConfig[schema.GroupVersion{Group: group, Version: version}.String()] == "false"
 }
 
 // serviceRanges are the ranges of cluster IPs: one, or one of each family.

@@ -15,7 +15,6 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/all"
-	"slowmo/pkg/api/core"
 	"slowmo/pkg/api/core/podspec"
 	"slowmo/pkg/apiserver/admission"
 	"slowmo/pkg/apiserver/allocate"
@@ -85,7 +84,7 @@ type etcdBackend interface {
 // reverse order.
 func Run(ctx context.Context, o *Options) error {
 	started := time.Now()
-	p := &process{Options: o, resources: o.resources()}
+	p := &process{Options: o}
 	podspec.AllowPrivileged.Store(o.AllowPrivileged)
 	advertised, err := o.advertised()
 	if err != nil {
@@ -119,7 +118,9 @@ func Run(ctx context.Context, o *Options) error {
 	}()
 	backend := p.etcd.Etcd()
 	backend.Observe = observeEtcd
-	if p.store, err = storage.Open(ctx, backend, append(slices.Clone(p.resources), allocate.NodePort)); err != nil {
+	stored := o.stored()
+	p.resources = o.served(stored)
+	if p.store, err = storage.Open(ctx, backend, append(stored, allocate.NodePort)); err != nil {
 		return err
 	}
 	return p.withStore(ctx, func(ctx context.Context) error {
@@ -188,18 +189,6 @@ func ignoreCanceled(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// resources is the list of what is served, with --event-ttl in it.
-func (o *Options) resources() []*api.Resource {
-	resources := slices.Clone(all.Resources())
-	i := slices.Index(resources, core.Event)
-	if i >= 0 && o.EventTTL != time.Hour {
-		events := *core.Event
-		events.TTL = func(api.Object) time.Duration { return o.EventTTL }
-		resources[i] = &events
-	}
-	return resources
 }
 
 func (o *Options) openEtcd(ctx context.Context) (etcdBackend, error) {

@@ -69,3 +69,18 @@ func (s *started) must(t *testing.T, method, path, body string, want int) {
 		t.Fatalf("%s %s: %d, want %d", method, path, resp.StatusCode, want)
 	}
 }
+
+func TestRuntimeConfig(t *testing.T) {
+	o := NewOptions()
+	o.RuntimeConfig = map[string]string{"apps/v1": "false", "events.k8s.io/v1": "false"}
+	d := newDiscovery(o.served(o.stored()), "")
+	for version, want := range map[string]bool{"apps/v1": false, "events.k8s.io/v1": false, "v1": true} {
+		group, v, ok := strings.Cut(version, "/")
+		if !ok {
+			group, v = "", version
+		}
+		if d.serves(group, v) != want {
+			t.Errorf("%s is served: %t", version, !want)
+		}
+	}
+}
