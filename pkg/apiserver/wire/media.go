@@ -61,7 +61,7 @@ func Negotiate(r *http.Request, offer Offer) (Media, error) {
 			}
 		}
 	}
-	return Media{}, notAcceptable(types)
+	return Media{}, notAcceptable(offer)
 }
 
 func matches(pattern, value string) bool { return pattern == "*" || pattern == value }
@@ -70,7 +70,7 @@ func matches(pattern, value string) bool { return pattern == "*" || pattern == v
 // cannot do what they ask for; unknown parameters ask for nothing.
 func withParams(mediaType string, params map[string]string, offer Offer) (Media, bool) {
 	media := Media{Type: mediaType, Pretty: params["pretty"] == "1"}
-	if stream := params["stream"]; stream != "" && (stream != "watch" || offer != Streams) {
+	if stream := params["stream"]; stream != "" && (stream != "watch" || offer == Plain) {
 		return media, false
 	}
 	if params["as"] == "" {
@@ -98,12 +98,16 @@ func pretty(r *http.Request) bool {
 	return strings.HasPrefix(agent, "curl") || strings.HasPrefix(agent, "Wget") || strings.HasPrefix(agent, "Mozilla/5.0")
 }
 
-func notAcceptable(types []string) error {
+func notAcceptable(offer Offer) error {
+	accepted := strings.Join(offered, ", ")
+	if offer == Streams {
+		accepted = strings.Join(streamed, ";stream=watch, ") + ";stream=watch"
+	}
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusNotAcceptable,
 		Reason:  metav1.StatusReasonNotAcceptable,
-		Message: "only the following media types are accepted: " + strings.Join(types, ", "),
+		Message: "only the following media types are accepted: " + accepted,
 	}}
 }
 

@@ -25,7 +25,8 @@ func TestNegotiate(t *testing.T) {
 		{"application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", Shapes, "application/vnd.kubernetes.protobuf PartialObjectMetadata"},
 		{"application/json;as=Nonsense;v=v1;g=meta.k8s.io", Shapes, "406"},
 		{"application/json;stream=watch", Streams, "application/json"},
-		{"application/json;stream=watch", Shapes, "406"},
+		{"application/json;stream=watch", Shapes, "application/json"},
+		{"application/json;stream=watch", Plain, "406"},
 		{"application/yaml", Streams, "406"},
 		{"image/png", Shapes, "406"},
 	} {
