@@ -20,6 +20,8 @@ type Collector struct {
 	High, Low int           // per cent of the disk: start above, stop below
 	MinAge    time.Duration // younger images are kept
 	Interval  time.Duration
+	// Disk is how full the file system of the images is, in bytes.
+	Disk func(context.Context) (used, total uint64, err error)
 
 	seen map[string]*imageUse // by image id; of the goroutine in Run
 }
@@ -29,7 +31,9 @@ type imageUse struct{ first, last time.Time }
 
 // NewCollector has upstream's defaults.
 func NewCollector(runtime cri.Runtime) *Collector {
-	return &Collector{Runtime: runtime, High: 85, Low: 80, MinAge: 2 * time.Minute, Interval: 5 * time.Minute, seen: map[string]*imageUse{}}
+	c := &Collector{Runtime: runtime, High: 85, Low: 80, MinAge: 2 * time.Minute, Interval: 5 * time.Minute, seen: map[string]*imageUse{}}
+	c.Disk = c.disk
+	return c
 }
 
 // Run collects now and then until ctx ends.
@@ -53,7 +57,7 @@ func (c *Collector) collect(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	used, total, err := c.disk(ctx)
+	used, total, err := c.Disk(ctx)
 	if err != nil || total == 0 || used*100 < total*uint64(c.High) {
 		return err
 	}
@@ -76,7 +80,7 @@ func (c *Collector) collect(ctx context.Context, now time.Time) error {
 		delete(c.seen, image.Id)
 	}
 	if freed < excess {
-		return fmt.Errorf("wanted to free %d bytes, but freed %d bytes space with errors in image deletion", excess, freed)
+		return fmt.Errorf("wanted to free %d bytes, but freed %d bytes of unused images", excess, freed)
 	}
 	return nil
 }
@@ -123,7 +127,7 @@ func anyOf(set map[string]bool, names []string) bool {
 	return false
 }
 
-// disk is how full the file system of the images is, in bytes.
+// disk asks the runtime where the images are, and the kernel how full that is.
 func (c *Collector) disk(ctx context.Context) (used, total uint64, err error) {
 	info, err := c.Runtime.ImageFsInfo(ctx, &runtimeapi.ImageFsInfoRequest{})
 	if err != nil || len(info.ImageFilesystems) == 0 {
