@@ -42,7 +42,7 @@ func (c *call) apiError(err error) error {
 	case errors.Is(err, storage.ErrContinue):
 		return apierrors.NewBadRequest(fmt.Sprintf("continue key is not valid: %v", err))
 	case errors.Is(err, c.ctx.Err()):
-		return apierrors.NewTimeoutError("request did not complete within the allotted timeout", 0)
+		return apierrors.NewTimeoutError("request did not complete within requested timeout - "+err.Error(), 0)
 	}
 	return err
 }
