@@ -15,12 +15,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes/fake"
-	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/record"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"slowmo/pkg/kubelet/cri"
+	"slowmo/pkg/kubelet/internal/fakeapi"
 )
 
 // criRuntime is ready; its network is once a test says so.
@@ -54,7 +53,7 @@ func (*criRuntime) ListImages(context.Context, *runtimeapi.ListImagesRequest) (*
 // world is a node's manager with what is around it.
 type world struct {
 	t       *testing.T
-	client  *fake.Clientset
+	client  *fakeapi.API
 	runtime *criRuntime
 	events  *record.FakeRecorder
 	mu      sync.Mutex
@@ -64,7 +63,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, existing *v1.Node) *world {
-	w := &world{t: t, client: fake.NewClientset(), runtime: &criRuntime{}, events: record.NewFakeRecorder(100)}
+	w := &world{t: t, client: fakeapi.New(), runtime: &criRuntime{}, events: record.NewFakeRecorder(100)}
 	if existing != nil {
 		if _, err := w.client.CoreV1().Nodes().Create(t.Context(), existing, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
@@ -144,6 +143,7 @@ func TestNodeBecomesReadyWithItsNetwork(t *testing.T) {
 	if got := n.Status.Allocatable.Memory().String() + " " + n.Status.Capacity.Pods().String(); got != "924Mi 110" {
 		t.Errorf("allocatable memory and pods: %s", got)
 	}
+	w.client.Await(t, "nodes", 1)
 	n.Spec.PodCIDR, n.Spec.PodCIDRs = "10.1.2.0/24", []string{"10.1.2.0/24"}
 	if _, err := w.client.CoreV1().Nodes().Update(t.Context(), n, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
@@ -186,10 +186,7 @@ func TestNodeThatIsThereIsTakenOver(t *testing.T) {
 
 func TestDeletedNodeIsRegisteredAgain(t *testing.T) {
 	w := newWorld(t, nil)
-	// The fake API drops what happens between a list and its watch.
-	w.until("it is registered and watched", func(*v1.Node) bool {
-		return slices.ContainsFunc(w.client.Actions(), func(a clienttesting.Action) bool { return a.Matches("watch", "nodes") })
-	})
+	w.client.Await(t, "nodes", 1)
 	if err := w.client.CoreV1().Nodes().Delete(t.Context(), "node1", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}

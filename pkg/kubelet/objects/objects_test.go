@@ -9,13 +9,13 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes/fake"
 
 	"slowmo/pkg/component/cause"
+	"slowmo/pkg/kubelet/internal/fakeapi"
 )
 
 func TestWatcher(t *testing.T) {
-	client := fake.NewClientset(&v1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s", Namespace: "ns"}, Data: map[string][]byte{"k": []byte("v")}})
+	client := fakeapi.New(&v1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s", Namespace: "ns"}, Data: map[string][]byte{"k": []byte("v")}})
 	w := NewWatcher(client)
 	defer w.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -32,6 +32,7 @@ func TestWatcher(t *testing.T) {
 	if _, err := w.ConfigMap(ctx, "ns", "c"); !apierrors.IsNotFound(err) || err.Error() != `configmap "c" not found` {
 		t.Errorf("got %v", err)
 	}
+	client.Await(t, "configmaps", 1)
 	cm := &v1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "c", Namespace: "ns", ResourceVersion: "7"}}
 	if _, err := client.CoreV1().ConfigMaps("ns").Create(ctx, cm, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

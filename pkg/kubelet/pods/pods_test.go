@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	informers "k8s.io/client-go/informers/core/v1"
-	clientfake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/record"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -25,6 +24,7 @@ import (
 	"slowmo/pkg/kubelet/cri"
 	"slowmo/pkg/kubelet/fake"
 	"slowmo/pkg/kubelet/images"
+	"slowmo/pkg/kubelet/internal/fakeapi"
 	"slowmo/pkg/kubelet/objects"
 	"slowmo/pkg/kubelet/spec"
 )
@@ -33,7 +33,8 @@ import (
 // stopped and started.
 type node struct {
 	t       *testing.T
-	client  *clientfake.Clientset
+	client  *fakeapi.API
+	starts  int
 	runtime *fake.Runtime
 	events  *record.FakeRecorder
 	manager *Manager
@@ -41,7 +42,7 @@ type node struct {
 }
 
 func newNode(t *testing.T) *node {
-	n := &node{t: t, client: clientfake.NewClientset(), runtime: fake.New(0), events: record.NewFakeRecorder(1000)}
+	n := &node{t: t, client: fakeapi.New(), runtime: fake.New(0), events: record.NewFakeRecorder(1000)}
 	n.start()
 	t.Cleanup(func() { n.stop() })
 	return n
@@ -75,6 +76,8 @@ func (n *node) start() {
 			n.t.Error(err)
 		}
 	})
+	n.starts++
+	n.client.Await(n.t, "pods", n.starts)
 	n.stop = func() {
 		cancel()
 		wg.Wait()
@@ -321,6 +324,7 @@ func TestMissingConfigMapIsWaitedFor(t *testing.T) {
 		s := n.get("p").Status.ContainerStatuses
 		return len(s) > 0 && s[0].State.Waiting != nil && s[0].State.Waiting.Reason == configError && s[0].State.Waiting.Message == `configmap "later" not found`, s
 	})
+	n.client.Await(t, "configmaps", 1)
 	start := time.Now()
 	cm := &v1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "later", Namespace: "default"}, Data: map[string]string{"a": "1"}}
 	if _, err := n.client.CoreV1().ConfigMaps("default").Create(t.Context(), cm, metav1.CreateOptions{}); err != nil {
