@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -80,6 +81,7 @@ func (c *Cluster) Run(ctx context.Context, claim *Claim, report func(Event)) err
 		return err
 	}
 	c.report(Event{Step: ClusterStep, Kind: Done, Took: time.Since(begin)})
+	debug.FreeOSMemory() // the images were in memory; from now on there is little to do
 	<-ctx.Done()
 	return nil
 }

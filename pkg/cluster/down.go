@@ -94,7 +94,7 @@ func (c *Cluster) removePodsPolitely(ctx context.Context) error {
 }
 
 // removeNetwork has the proxy remove its tables, as a person would, and removes
-// the bridge that pods were connected to.
+// the bridge that pods were connected to and the record of addresses they had.
 func (c *Cluster) removeNetwork(ctx context.Context) error {
 	var err error
 	if program := filepath.Join(c.config.Bin, proxy); exists(program) {
@@ -103,7 +103,7 @@ func (c *Cluster) removeNetwork(ctx context.Context) error {
 			err = fmt.Errorf("proxy --cleanup: %w\n%s", err, indent(string(out)))
 		}
 	}
-	return errors.Join(err, removeLink(bridge))
+	return errors.Join(err, removeLink(bridge), os.RemoveAll(filepath.Join(c.config.Kubelet(), "cni")))
 }
 
 func exists(path string) bool {

@@ -126,11 +126,19 @@ func hasCapability(capability uint) bool {
 	return err == nil && set&(1<<capability) != 0
 }
 
-// snapshotter tries an overlay mount below dir, which is surer than knowing
-// all file systems.
+// snapshotter chooses how containerd keeps layers below dir. The common file
+// systems carry overlays; with others a trial is surer than knowing all of them.
 func snapshotter(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return "", err
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return "", err
+	}
+	switch int64(fs.Type) {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC:
+		return "overlayfs", nil
 	}
 	trial, err := os.MkdirTemp(dir, ".overlay-")
 	if err != nil {

@@ -26,6 +26,9 @@ const cgroupRoot = "/sys/fs/cgroup"
 // podCgroups is the cgroup above all pods, as the kubelet calls it.
 const podCgroups = "kubepods"
 
+// cniResults is where CNI keeps what it answered for each pod, for everybody.
+const cniResults = "/var/lib/cni/results"
+
 // leftovers are the containers of our containerd, found without asking it: each
 // has a folder in its state folder, and a shim says on its command line whose it is.
 type leftovers struct {
@@ -69,8 +72,14 @@ func (l leftovers) kill() error {
 	for _, process := range l.processes {
 		errs = append(errs, process.end(0))
 	}
-	for _, socket := range l.sockets {
-		if err := os.Remove(socket); !errors.Is(err, fs.ErrNotExist) {
+	files := l.sockets
+	for _, id := range l.ids {
+		results, err := filepath.Glob(filepath.Join(cniResults, "*-"+id+"-*"))
+		errs = append(errs, err)
+		files = append(files, results...)
+	}
+	for _, file := range files {
+		if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
@@ -140,8 +149,9 @@ func removeLink(name string) error {
 }
 
 // removeCgroups removes the cgroup called name and all below it from every
-// hierarchy under root. The kernel keeps a cgroup with a process in it, so what
-// is not ours to end is safe. Ended processes leave their cgroups a moment later.
+// hierarchy under root, but for those with processes in them: all of ours have
+// ended, so these are somebody else's, who uses the name too. What has just
+// ended leaves its cgroup a moment later.
 func removeCgroups(root, name string) error {
 	var tops []string
 	for _, pattern := range []string{name, "*/" + name} { // v2, v1
@@ -151,40 +161,55 @@ func removeCgroups(root, name string) error {
 		}
 		tops = append(tops, found...)
 	}
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.After(5 * time.Second)
+	again := time.NewTicker(10 * time.Millisecond) // only v2 tells when a cgroup gets empty
+	defer again.Stop()
 	for {
 		var errs []error
 		for _, top := range tops {
-			errs = append(errs, removeTree(top))
+			_, err := removeCgroup(top)
+			errs = append(errs, err)
 		}
 		err := errors.Join(errs...)
-		if err == nil || !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+		if !errors.Is(err, unix.EBUSY) {
 			return err
 		}
-		// cgroup.events would tell in v2 only.
-		<-time.After(10 * time.Millisecond)
+		select {
+		case <-again.C:
+		case <-deadline:
+			return err
+		}
 	}
 }
 
-// removeTree removes folders from the leaves up. A cgroup's files go with it.
-func removeTree(top string) error {
-	var dirs []string
-	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil && entry.IsDir() {
-			dirs = append(dirs, path)
-		}
-		return err
-	})
+// removeCgroup removes dir after everything below it. It keeps what is in use.
+// A cgroup's files go with it.
+func removeCgroup(dir string) (kept bool, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, dir := range slices.Backward(dirs) {
-		if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("remove cgroup %s: %w", dir, err)
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
 		}
+		below, err := removeCgroup(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return false, err
+		}
+		kept = kept || below
 	}
-	return nil
+	if processes, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); err == nil && len(processes) > 0 {
+		kept = true
+	}
+	if kept {
+		return true, nil
+	}
+	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
+		return false, fmt.Errorf("remove cgroup %s: %w", dir, err)
+	}
+	return false, nil
 }
