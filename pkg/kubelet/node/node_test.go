@@ -155,10 +155,15 @@ func TestNodeBecomesReadyWithItsNetwork(t *testing.T) {
 		t.Errorf("configured %v, told %v", w.cidrs, w.network)
 	}
 	var reasons []string
-	for len(w.events.Events) > 0 {
-		reasons = append(reasons, strings.Fields(<-w.events.Events)[1])
+	for !slices.Contains(reasons, "NodeReady") {
+		select {
+		case e := <-w.events.Events:
+			reasons = append(reasons, strings.Fields(e)[1])
+		case <-time.After(30 * time.Second):
+			t.Fatalf("no NodeReady among the events %v", reasons)
+		}
 	}
-	if !slices.Contains(reasons, "Starting") || reasons[len(reasons)-1] != "NodeReady" {
+	if reasons[0] != "Starting" {
 		t.Errorf("events %v", reasons)
 	}
 }
