@@ -30,6 +30,8 @@ type Proxy struct {
 	client  kubernetes.Interface
 	metrics *metrics
 	forward *forward
+	// settled is called once, when the rules are in place for the first time.
+	settled func() error
 
 	// changed holds a token when the state may have news for the tables.
 	changed chan struct{}
@@ -58,6 +60,7 @@ func New(config Config, client kubernetes.Interface) (*Proxy, error) {
 		client:  client,
 		metrics: newMetrics(),
 		forward: &forward{pods: config.PodRanges},
+		settled: serving,
 		changed: make(chan struct{}, 1),
 		state:   newState(tables),
 	}, nil
@@ -69,8 +72,22 @@ func (p *Proxy) Run(ctx context.Context) error {
 	if err := prepareKernel(ctx, p.state.tables); err != nil {
 		return err
 	}
+	return p.follow(ctx)
+}
+
+// serving is called when the rules are in place for the first time.
+func serving() error {
+	// Only now is there the guard that makes this safe.
+	if err := setSysctl(routeLocalnet, "1"); err != nil {
+		slog.Warn("Node ports will not answer on 127.0.0.1", "err", err)
+	}
+	return component.NotifyReady()
+}
+
+// follow watches and writes until ctx ends.
+func (p *Proxy) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	factories, synced, err := p.watchAll()
+	factories, synced, err := p.watchAll(ctx)
 	if err != nil {
 		cancel()
 		return fmt.Errorf("watching: %w", err)
@@ -84,7 +101,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 			f.Shutdown() // waits for the informers, which end with ctx
 		}
 	}()
-	if cache.WaitFor(ctx, "services, endpoints and pods", synced...) {
+	if cache.WaitFor(ctx, "", synced...) {
 		p.loop(ctx)
 	}
 	return nil
@@ -139,12 +156,8 @@ func (p *Proxy) sync(ctx context.Context) error {
 	p.state.udp, p.state.triggers = nil, nil
 	p.pendingSince.Store(0)
 	if p.lastSync.Swap(time.Now().UnixNano()) == 0 {
-		// Only now is there the guard that makes this safe.
-		if err := setSysctl(routeLocalnet, "1"); err != nil {
-			slog.Warn("Node ports will not answer on 127.0.0.1", "err", err)
-		}
 		slog.Info("Rules are in place", "services", len(p.state.services), "took", time.Since(start))
-		return component.NotifyReady()
+		return p.settled()
 	}
 	return nil
 }

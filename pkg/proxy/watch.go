@@ -1,7 +1,11 @@
 package proxy
 
 import (
+	"context"
+	"log/slog"
+
 	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/informers"
@@ -12,28 +16,44 @@ import (
 // slices.
 const notOurs = "!" + v1.IsHeadlessService + ",!service.kubernetes.io/service-proxy-name"
 
+// mayWatchPods asks whether we may: the role that upstream gives its proxy does not name pods, because
+// there a CNI plugin makes the host ports. Without the right all else works.
+func (p *Proxy) mayWatchPods(ctx context.Context) bool {
+	_, err := p.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: p.ourPods(), Limit: 1})
+	if apierrors.IsForbidden(err) {
+		slog.Warn("Host ports of pods will not be served; allow the proxy to list and watch pods", "err", err)
+		return false
+	}
+	return true
+}
+
+// ourPods selects the pods of our node.
+func (p *Proxy) ourPods() string {
+	return fields.OneTermEqualSelector("spec.nodeName", p.config.NodeName).String()
+}
+
 // watchAll prepares the watches and returns what says that all that existed at the start has passed
 // through them. Pods are watched for their host ports, and only those of our node.
-func (p *Proxy) watchAll() ([]informers.SharedInformerFactory, []cache.DoneChecker, error) {
+func (p *Proxy) watchAll(ctx context.Context) ([]informers.SharedInformerFactory, []cache.DoneChecker, error) {
 	cluster := informers.NewSharedInformerFactoryWithOptions(p.client, 0,
 		informers.WithTransform(dropManagedFields),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = notOurs }))
 	node := informers.NewSharedInformerFactoryWithOptions(p.client, 0,
 		informers.WithTransform(keepHostPorts),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-			o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", p.config.NodeName).String()
+			o.FieldSelector = p.ourPods()
 		}))
-	var synced []cache.DoneChecker
 	services, slices, pods := p.handlers()
-	for _, h := range []struct {
-		informer cache.SharedIndexInformer
-		handle   cache.ResourceEventHandler
-	}{
-		{cluster.Core().V1().Services().Informer(), services},
-		{cluster.Discovery().V1().EndpointSlices().Informer(), slices},
-		{node.Core().V1().Pods().Informer(), pods},
-	} {
-		registration, err := h.informer.AddEventHandler(h.handle)
+	handlers := map[cache.SharedIndexInformer]cache.ResourceEventHandler{
+		cluster.Core().V1().Services().Informer():            services,
+		cluster.Discovery().V1().EndpointSlices().Informer(): slices,
+	}
+	if p.mayWatchPods(ctx) {
+		handlers[node.Core().V1().Pods().Informer()] = pods
+	}
+	var synced []cache.DoneChecker
+	for informer, handle := range handlers {
+		registration, err := informer.AddEventHandler(handle)
 		if err != nil {
 			return nil, nil, err
 		}

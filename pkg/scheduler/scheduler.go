@@ -79,7 +79,7 @@ func (s *Scheduler) Follow(ctx context.Context) error {
 		cancel()
 		factory.Shutdown() // waits for the informers, which end with ctx
 	}()
-	if cache.WaitFor(ctx, "cluster state", synced...) {
+	if cache.WaitFor(ctx, "", synced...) {
 		slog.Info("Cluster is known", "nodes", s.nodes())
 		close(s.known)
 	}
