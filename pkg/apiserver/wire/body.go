@@ -38,7 +38,6 @@ func ReadBody(r *http.Request) ([]byte, error) {
 
 // Decoder reads request bodies. It is safe for concurrent use.
 type Decoder struct {
-	scheme        *runtime.Scheme
 	plain, strict map[string]runtime.Decoder // by content type
 }
 
@@ -49,7 +48,6 @@ func NewDecoder(scheme *runtime.Scheme) *Decoder {
 	}
 	proto := protobuf.NewSerializer(scheme, scheme)
 	return &Decoder{
-		scheme: scheme,
 		plain: map[string]runtime.Decoder{runtime.ContentTypeJSON: serializer(false, false),
 			runtime.ContentTypeYAML: serializer(true, false), runtime.ContentTypeProtobuf: proto},
 		strict: map[string]runtime.Decoder{runtime.ContentTypeJSON: serializer(false, true),
