@@ -39,6 +39,7 @@ func Run(ctx context.Context, args []string) error {
 	}
 	events := component.NewEvents(context.WithoutCancel(ctx), client)
 	defer events.Shutdown()
+	releaseStartup()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return o.Serving.Serve(ctx, listener, config) })
 	group.Go(func() error {
@@ -66,6 +67,7 @@ func (o *Options) lead(ctx context.Context, config *rest.Config, events *compone
 	defer stop()
 
 	var group errgroup.Group
+	var envs []*control.Env
 	run := make([]func() error, 0, len(entries))
 	for _, e := range entries {
 		env, err := newEnv(config, e, factory, events)
@@ -79,6 +81,7 @@ func (o *Options) lead(ctx context.Context, config *rest.Config, events *compone
 		if controller == nil {
 			continue // not asked for by the flags
 		}
+		envs = append(envs, env)
 		run = append(run, func() error {
 			if !env.WaitForSync(ctx) {
 				return nil
@@ -95,7 +98,17 @@ func (o *Options) lead(ctx context.Context, config *rest.Config, events *compone
 	for _, controller := range run {
 		group.Go(controller)
 	}
+	for _, env := range envs {
+		env.WaitForSync(ctx)
+	}
+	releaseStartup()
 	return group.Wait()
+}
+
+func releaseStartup() {
+	if err := component.ReleaseStartup(); err != nil {
+		slog.Debug("the memory that starting took is kept", "error", err)
+	}
 }
 
 // newEnv gives a controller its own client, which names it to the server.

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
+
+	"slowmo/pkg/component/cause"
 )
 
 // sync does what one object needs: it loses owners, or it goes, or it is let go.
@@ -142,7 +144,7 @@ func (c *Controller) letGo(ctx context.Context, item *node, live *metav1.Partial
 		if slices.ContainsFunc(dependent.owners, func(ref metav1.OwnerReference) bool { return ref.UID == item.uid && blocks(ref) }) {
 			blocked = true
 			if !dependent.deleting {
-				c.queue.Add(dependent.uid)
+				c.queue.Add(dependent.uid, cause.From(ctx)...)
 			}
 		}
 	}
