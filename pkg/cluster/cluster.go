@@ -116,7 +116,13 @@ func endAll(state State) error {
 
 // start brings everything up in the order the package comment draws.
 func (c *Cluster) start(ctx context.Context, s *supervisor) error {
-	if err := c.step(ctx, "host", c.inspect); err != nil {
+	host := func(ctx context.Context) error {
+		if err := c.inspect(ctx); err != nil {
+			return err
+		}
+		return portsFree(ports)
+	}
+	if err := c.step(ctx, "host", host); err != nil {
 		return err
 	}
 	if err := c.step(ctx, "certificates", c.credentials); err != nil {

@@ -48,13 +48,15 @@ func (c *Cluster) apiserver() Process {
 	)
 }
 
-// controllerManager is the nth of several that elect a leader. The first has
-// upstream's port; the others count down from port 10255, below the range that
-// upstream's components use.
+// secondControllerManager is the port of the one that waits for the first to
+// fail: upstream has none for it.
+const secondControllerManager = 10254
+
+// controllerManager is one of the two that elect a leader.
 func (c *Cluster) controllerManager(n int) Process {
 	port := 10257
-	if n > 1 {
-		port = 10256 - n
+	if n == 2 {
+		port = secondControllerManager
 	}
 	kubeconfig := c.config.Kubeconfig(controllerManager)
 	return c.component(controllerManager, fmt.Sprintf("%s-%d", controllerManager, n),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -46,6 +47,8 @@ type keeper struct {
 	ready   chan error    // receives once: nil on the first READY=1, or why there was none
 	stop    chan struct{} // closed to stop
 	stopped chan struct{} // closed when the process is gone for good
+
+	logged int64 // where in the log the present run begins
 }
 
 // keep is the keeper's life.
@@ -93,6 +96,9 @@ func (k *keeper) once(notify *net.UnixConn, announced *bool) error {
 		return err
 	}
 	defer log.Close()
+	if k.logged, err = log.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
 	cmd := exec.Command(k.Args[0], k.Args[1:]...)
 	cmd.Env = append(append(os.Environ(), k.Env...), "NOTIFY_SOCKET="+k.Notify)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -161,7 +167,7 @@ func (k *keeper) stopping() bool {
 
 // failure explains a process that never got ready by the end of its log.
 func (k *keeper) failure(err error) error {
-	return fmt.Errorf("%s did not start: %w\n%s\nIts log: %s", k.Name, err, indent(tail(k.Log, 5)), k.Log)
+	return fmt.Errorf("%s did not start: %w\n%s\nIts log: %s", k.Name, err, indent(tail(k.Log, k.logged, 5)), k.Log)
 }
 
 func describeExit(err error) error {
@@ -208,8 +214,8 @@ func OpenLog(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 }
 
-// tail returns the last lines of a file, as many as there are.
-func tail(path string, lines int) string {
+// tail returns the last lines of a file after offset from, as many as there are.
+func tail(path string, from int64, lines int) string {
 	const most = 16 << 10
 	file, err := os.Open(path)
 	if err != nil {
@@ -220,7 +226,7 @@ func tail(path string, lines int) string {
 	if err != nil {
 		return err.Error()
 	}
-	start := max(0, info.Size()-most)
+	start := max(from, info.Size()-most)
 	content := make([]byte, info.Size()-start)
 	n, _ := file.ReadAt(content, start)
 	all := strings.Split(strings.TrimSpace(string(content[:n])), "\n")

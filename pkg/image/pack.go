@@ -61,6 +61,7 @@ func Pack(p Program) (Image, error) {
 		Architecture: runtime.GOARCH,
 		OS:           "linux",
 		Created:      v1.Time{Time: epoch},
+		RootFS:       v1.RootFS{Type: "layers"},
 		Config: v1.Config{
 			Entrypoint:   []string{"/" + name},
 			Env:          []string{"PATH=/"},
