@@ -28,6 +28,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -81,8 +82,13 @@ func Run(ctx context.Context, args []string) error {
 	return runReal(ctx, config, client)
 }
 
+// gcPercent trades a little CPU for memory: the heap is small, and what a kubelet
+// holds is taken from the pods.
+const gcPercent = 50
+
 // runReal is a kubelet on a container runtime.
 func runReal(ctx context.Context, c *Config, rc *rest.Config) error {
+	debug.SetGCPercent(gcPercent)
 	runtime, err := cri.Dial(c.RuntimeEndpoint, component.Registry)
 	if err != nil {
 		return component.Usagef("--container-runtime-endpoint: %w", err)

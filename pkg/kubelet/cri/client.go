@@ -124,6 +124,9 @@ func (c *Client) ListContainers(ctx context.Context, r *runtimeapi.ListContainer
 func (c *Client) ContainerStatus(ctx context.Context, r *runtimeapi.ContainerStatusRequest) (*runtimeapi.ContainerStatusResponse, error) {
 	return c.runtime.ContainerStatus(ctx, r)
 }
+func (c *Client) UpdateContainerResources(ctx context.Context, r *runtimeapi.UpdateContainerResourcesRequest) (*runtimeapi.UpdateContainerResourcesResponse, error) {
+	return c.runtime.UpdateContainerResources(ctx, r)
+}
 func (c *Client) ReopenContainerLog(ctx context.Context, r *runtimeapi.ReopenContainerLogRequest) (*runtimeapi.ReopenContainerLogResponse, error) {
 	return c.runtime.ReopenContainerLog(ctx, r)
 }

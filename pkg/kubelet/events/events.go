@@ -63,6 +63,11 @@ func Container(pod *v1.Pod, name string) *v1.ObjectReference {
 			field = "initContainers"
 		}
 	}
+	for i := range pod.Spec.EphemeralContainers {
+		if pod.Spec.EphemeralContainers[i].Name == name {
+			field = "ephemeralContainers"
+		}
+	}
 	ref.FieldPath = fmt.Sprintf("spec.%s{%s}", field, name)
 	return ref
 }

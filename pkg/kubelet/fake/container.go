@@ -110,6 +110,18 @@ func (r *Runtime) ContainerStatus(_ context.Context, req *runtimeapi.ContainerSt
 	return &runtimeapi.ContainerStatusResponse{Status: clone(c.ContainerStatus)}, nil
 }
 
+// UpdateContainerResources implements cri.Runtime: nothing is limited.
+func (r *Runtime) UpdateContainerResources(_ context.Context, req *runtimeapi.UpdateContainerResourcesRequest) (*runtimeapi.UpdateContainerResourcesResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.containers[req.ContainerId]
+	if c == nil {
+		return nil, notFound("container", req.ContainerId)
+	}
+	c.Resources = &runtimeapi.ContainerResources{Linux: req.Linux}
+	return &runtimeapi.UpdateContainerResourcesResponse{}, nil
+}
+
 // ReopenContainerLog implements cri.Runtime: there is no log.
 func (r *Runtime) ReopenContainerLog(context.Context, *runtimeapi.ReopenContainerLogRequest) (*runtimeapi.ReopenContainerLogResponse, error) {
 	return &runtimeapi.ReopenContainerLogResponse{}, nil

@@ -24,6 +24,9 @@ func Refs(pod *v1.Pod) []Ref {
 			envRefs(&list[i], add)
 		}
 	}
+	for i := range pod.Spec.EphemeralContainers {
+		envRefs((*v1.Container)(&pod.Spec.EphemeralContainers[i].EphemeralContainerCommon), add)
+	}
 	for _, s := range pod.Spec.ImagePullSecrets {
 		add("secrets", s.Name)
 	}

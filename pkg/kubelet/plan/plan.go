@@ -15,6 +15,7 @@
 //   - Init containers run one after another; sidecars (init containers with
 //     restartPolicy Always) start in order among them and end after the others,
 //     in reverse order.
+//   - Ephemeral containers start as soon as there is a sandbox, and once.
 //
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 package plan
@@ -76,8 +77,8 @@ func (p Plan) Idle() bool { return !p.NewSandbox && len(p.Kill) == 0 && len(p.St
 // Start is a container to create and start.
 type Start struct {
 	Container *v1.Container
-	Init      bool
-	Restarts  int32 // how often it was started before: the new one's restartCount
+	Restarts  int32  // how often it was started before: the new one's restartCount
+	Target    string // of an ephemeral container: whose processes it sees; may be empty
 }
 
 // Kill is a container to stop. Why is the text of its Killing event; empty
@@ -85,6 +86,7 @@ type Start struct {
 type Kill struct {
 	Container *cri.Container
 	Why       string
+	Grace     *int64 // seconds; nil means the pod's
 }
 
 // Next decides. See the package comment.
@@ -113,7 +115,7 @@ type decision struct {
 // stopAll ends every container: the main ones at once, then the sidecars in
 // reverse order, each in a stage of its own.
 func (d *decision) stopAll() {
-	d.plan.Done = true
+	d.plan = Plan{Done: true}
 	sidecars := map[string]bool{}
 	for i := range d.Pod.Spec.InitContainers {
 		if c := &d.Pod.Spec.InitContainers[i]; IsSidecar(c) {
@@ -227,12 +229,14 @@ func (d *decision) current(name string) *cri.Container {
 
 // run brings the containers of a pod with a ready sandbox forward.
 func (d *decision) run() {
+	d.runEphemeral()
 	initialized, failed := d.runInit()
 	switch {
 	case failed:
 		d.stopAll()
 		return
 	case !initialized:
+		d.oneKind()
 		return
 	}
 	alive := false
@@ -243,11 +247,16 @@ func (d *decision) run() {
 	}
 	if !alive && len(d.plan.Kill) == 0 && len(d.plan.Start) == 0 {
 		// Sidecars do not keep a pod alive whose work is done.
-		d.plan = Plan{Done: true}
-		d.stopSidecars()
+		d.stopAll()
 	}
+	d.oneKind()
+}
+
+// oneKind leaves what is to be started for the next step if something is to be
+// killed in this one.
+func (d *decision) oneKind() {
 	if len(d.plan.Kill) > 0 {
-		d.plan.Start = nil // one kind of thing a step
+		d.plan.Start = nil
 	}
 }
 
@@ -256,31 +265,58 @@ func (d *decision) runMain(c *v1.Container) (alive bool) {
 	r := d.current(c.Name)
 	switch {
 	case r == nil:
-		d.start(c, false)
+		d.start(c)
 	case r.Running():
-		if why := d.whyRestart(c, r); why != "" {
-			d.plan.Kill = append(d.plan.Kill, []Kill{{Container: r, Why: why}})
-		}
+		d.killToRestart(c, r)
 	case r.Exited():
 		if !ShouldRestart(d.Pod, c, r) {
 			return false
 		}
-		d.start(c, false)
+		d.start(c)
 	default:
-		d.start(c, false) // created and never started: make a new one
+		d.start(c) // created and never started: make a new one
 	}
 	return true
 }
 
-// whyRestart tells why a running container has to be restarted, or "".
-func (d *decision) whyRestart(c *v1.Container, r *cri.Container) string {
+// killToRestart plans the kill of a running container that has to be restarted,
+// and tells whether it has to.
+func (d *decision) killToRestart(c *v1.Container, r *cri.Container) bool {
+	k := Kill{Container: r}
 	switch failed := d.Health[r.Id].Failed; {
 	case r.Hash != 0 && r.Hash != cri.Hash(c):
-		return fmt.Sprintf("Container %s definition changed, will be restarted", c.Name)
-	case failed != "":
-		return fmt.Sprintf("Container %s failed %s probe, will be restarted", c.Name, failed)
+		k.Why = fmt.Sprintf("Container %s definition changed, will be restarted", c.Name)
+	case failed == "":
+		return false
+	default:
+		k.Why = fmt.Sprintf("Container %s failed %s probe, will be restarted", c.Name, failed)
+		probe := c.LivenessProbe
+		if failed == "startup" {
+			probe = c.StartupProbe
+		}
+		if probe != nil {
+			k.Grace = probe.TerminationGracePeriodSeconds
+		}
 	}
-	return ""
+	d.plan.Kill = append(d.plan.Kill, []Kill{k})
+	return true
+}
+
+// runEphemeral starts ephemeral containers that were never made.
+// https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
+func (d *decision) runEphemeral() {
+	for i := range d.Pod.Spec.EphemeralContainers {
+		e := &d.Pod.Spec.EphemeralContainers[i]
+		if d.Runtime.Container(e.Name) == nil {
+			d.plan.Start = append(d.plan.Start, Start{Container: Ephemeral(e), Target: e.TargetContainerName})
+		}
+	}
+}
+
+// Ephemeral is an ephemeral container as any other one: its fields are a part of
+// theirs.
+func Ephemeral(e *v1.EphemeralContainer) *v1.Container {
+	return (*v1.Container)(&e.EphemeralContainerCommon)
 }
 
 // runInit plans for the init containers. initialized means that the main ones
@@ -307,18 +343,16 @@ func (d *decision) runInit() (initialized, failed bool) {
 		case mainCreated:
 			// What was initialized stays so, even if its container was removed.
 		case r == nil || r.State == runtimeapi.ContainerState_CONTAINER_CREATED:
-			d.start(c, true)
+			d.start(c)
 			return false, false
 		case r.Running():
-			if why := d.whyRestart(c, r); why != "" {
-				d.plan.Kill = append(d.plan.Kill, []Kill{{Container: r, Why: why}})
-			}
+			d.killToRestart(c, r)
 			return false, false
 		case r.ExitCode != 0:
 			if !ShouldRestart(d.Pod, c, r) {
 				return false, true
 			}
-			d.start(c, true)
+			d.start(c)
 			return false, false
 		}
 	}
@@ -328,13 +362,9 @@ func (d *decision) runInit() (initialized, failed bool) {
 // runSidecar keeps a sidecar up and tells whether it has started.
 func (d *decision) runSidecar(c *v1.Container, r *cri.Container) bool {
 	if r != nil && r.Running() {
-		if why := d.whyRestart(c, r); why != "" {
-			d.plan.Kill = append(d.plan.Kill, []Kill{{Container: r, Why: why}})
-			return false
-		}
-		return d.Health[r.Id].Started
+		return !d.killToRestart(c, r) && d.Health[r.Id].Started
 	}
-	d.start(c, true)
+	d.start(c)
 	return false
 }
 
@@ -351,7 +381,7 @@ func (d *decision) mainFinished() bool {
 }
 
 // start plans a start now, or later if the container crashed too recently.
-func (d *decision) start(c *v1.Container, init bool) {
+func (d *decision) start(c *v1.Container) {
 	last := d.Runtime.Container(c.Name)
 	if last != nil && last.Exited() {
 		delay := d.Backoffs[c.Name].Delay(last)
@@ -367,7 +397,7 @@ func (d *decision) start(c *v1.Container, init bool) {
 			return
 		}
 	}
-	d.plan.Start = append(d.plan.Start, Start{Container: c, Init: init, Restarts: d.restarts(c.Name, last)})
+	d.plan.Start = append(d.plan.Start, Start{Container: c, Restarts: d.restarts(c.Name, last)})
 }
 
 // restarts is the restartCount of the next instance. Containers that were

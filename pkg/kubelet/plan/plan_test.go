@@ -15,8 +15,8 @@ import (
 // now is the time of all decisions below.
 var now = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 
-// pod has containers named by its arguments; "i:" marks an init container and
-// "s:" a sidecar.
+// pod has containers named by its arguments; "i:" marks an init container, "s:" a
+// sidecar and "e:" an ephemeral one.
 func pod(policy v1.RestartPolicy, names ...string) *v1.Pod {
 	p := &v1.Pod{}
 	p.Name, p.Namespace, p.UID = "p", "default", "u"
@@ -32,6 +32,10 @@ func pod(policy v1.RestartPolicy, names ...string) *v1.Pod {
 		case kind == "s":
 			c.RestartPolicy = &always
 			p.Spec.InitContainers = append(p.Spec.InitContainers, c)
+		case kind == "e":
+			p.Spec.EphemeralContainers = append(p.Spec.EphemeralContainers, v1.EphemeralContainer{
+				EphemeralContainerCommon: v1.EphemeralContainerCommon(c),
+			})
 		default:
 			p.Spec.InitContainers = append(p.Spec.InitContainers, c)
 		}
@@ -157,6 +161,11 @@ func TestNext(t *testing.T) {
 		{"sidecars do not keep a pod alive", pod(never, "s:x", "s:y", "a"), "sandbox x=running y=running a=exited:0", false, "kill(y) kill(x) done"},
 		{"sidecar ended after the work", pod(never, "s:x", "a"), "sandbox x=exited:0 a=exited:0", false, "done"},
 
+		{"ephemeral: at once", pod(always, "i:x", "a", "e:d"), "sandbox x=running", false, "start(d#0)"},
+		{"ephemeral: not again", pod(always, "a", "e:d"), "sandbox a=running d=exited:1", false, ""},
+		{"ephemeral: does not keep a pod alive", pod(never, "a", "e:d"), "sandbox a=exited:0 d=running", false, "kill(d) done"},
+		{"ephemeral: after what is to be killed", pod(always, "a", "e:d"), "sandbox a=stale", false, "kill(a)"},
+
 		{"stop: main ones, then sidecars in reverse", pod(always, "s:x", "s:y", "a", "b"), "sandbox x=running y=running a=running b=running", true, "kill(a,b) kill(y) kill(x) done"},
 		{"stop: nothing runs", pod(always, "a"), "sandbox a=exited:0", true, "done"},
 		{"stop: nothing there", pod(always, "a"), "", true, "done"},
@@ -188,6 +197,17 @@ func TestFailedProbeRestarts(t *testing.T) {
 		if len(got.Kill) != 1 || got.Kill[0][0].Container.Id != id || got.Kill[0][0].Why != want {
 			t.Errorf("got %+v, want the kill of %s because %q", got.Kill, id, want)
 		}
+	}
+}
+
+func TestProbesOwnGrace(t *testing.T) {
+	p := pod(v1.RestartPolicyAlways, "a")
+	seconds := int64(3)
+	p.Spec.Containers[0].LivenessProbe = &v1.Probe{TerminationGracePeriodSeconds: &seconds}
+	rt := state(p, "sandbox a=running")
+	got := Next(Input{Pod: p, Runtime: rt, Now: now, Health: map[string]Health{rt.Containers[0].Id: {Started: true, Failed: "liveness"}}})
+	if len(got.Kill) != 1 || got.Kill[0][0].Grace == nil || *got.Kill[0][0].Grace != 3 {
+		t.Errorf("got %+v", got.Kill)
 	}
 }
 

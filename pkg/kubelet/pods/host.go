@@ -91,7 +91,12 @@ func (m *Manager) rejection(pod *v1.Pod, runtime *cri.Pod) *status.Verdict {
 		return nil
 	}
 	if err := spec.Check(pod); err != nil {
-		return &status.Verdict{Rejected: true, Reason: "PodFeatureUnsupported", Message: err.Error()}
+		reason := "PodFeatureUnsupported"
+		var forbidden *spec.ForbiddenSysctlError
+		if errors.As(err, &forbidden) {
+			reason = "SysctlForbidden"
+		}
+		return &status.Verdict{Rejected: true, Reason: reason, Message: err.Error()}
 	}
 	if m.MaxPods > 0 && m.active(pod) >= m.MaxPods {
 		return &status.Verdict{Rejected: true, Reason: "OutOfpods", Message: fmt.Sprintf(

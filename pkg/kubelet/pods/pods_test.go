@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	informers "k8s.io/client-go/informers/core/v1"
@@ -375,4 +376,54 @@ func TestNetworkThatIsNotReadyYet(t *testing.T) {
 	})
 	n.manager.NetworkReady(nil)
 	n.phase("p", v1.PodRunning)
+}
+
+func TestEphemeralContainer(t *testing.T) {
+	n := newNode(t)
+	n.create("p")
+	pod := n.phase("p", v1.PodRunning)
+	pod.Generation++
+	pod.Spec.EphemeralContainers = []v1.EphemeralContainer{{
+		EphemeralContainerCommon: v1.EphemeralContainerCommon{Name: "debug", Image: "example.com/debug:1"}, TargetContainerName: "c",
+	}}
+	if _, err := n.client.CoreV1().Pods("default").Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	n.until("it runs", func() (bool, any) {
+		s := n.get("p").Status.EphemeralContainerStatuses
+		return len(s) == 1 && s[0].Name == "debug" && s[0].State.Running != nil, s
+	})
+}
+
+func TestResizeInPlace(t *testing.T) {
+	n := newNode(t)
+	limit := func(cpu string) v1.ResourceRequirements {
+		return v1.ResourceRequirements{Limits: v1.ResourceList{v1.ResourceCPU: resource.MustParse(cpu)}}
+	}
+	n.create("p", func(p *v1.Pod) { p.Spec.Containers[0].Resources = limit("1") })
+	n.phase("p", v1.PodRunning)
+	id := n.has("p").Container("c").Id
+	n.restart() // what the container has is known from its status then
+	pod := n.get("p")
+	pod.Generation++
+	pod.Spec.Containers[0].Resources = limit("2")
+	if _, err := n.client.CoreV1().Pods("default").Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	n.until("its quota is doubled", func() (bool, any) {
+		c := n.has("p").Container("c")
+		return c.GetResources().GetLinux().GetCpuQuota() == 200_000 && c.Id == id, c
+	})
+	// A resource whose policy says so takes a restart.
+	pod = n.get("p")
+	pod.Generation++
+	pod.Spec.Containers[0].Resources = limit("3")
+	pod.Spec.Containers[0].ResizePolicy = []v1.ContainerResizePolicy{{ResourceName: v1.ResourceCPU, RestartPolicy: v1.RestartContainer}}
+	if _, err := n.client.CoreV1().Pods("default").Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	n.until("another runs", func() (bool, any) {
+		c := n.has("p").Container("c")
+		return c.Running() && c.Id != id, c
+	})
 }

@@ -89,6 +89,7 @@ func (w *worker) startContainer(ctx, stop context.Context, pod *v1.Pod, runtime 
 	}
 	id := created.ContainerId
 	w.m.own(id, w.uid, false)
+	w.applied[id] = c.Resources
 	w.m.Recorder.Event(ref, v1.EventTypeNormal, events.Created, "Container created")
 	if _, failure := w.m.Runtime.StartContainer(ctx, &runtimeapi.StartContainerRequest{ContainerId: id}); failure != nil {
 		w.m.Recorder.Eventf(ref, v1.EventTypeWarning, events.Failed, "Error: %v", failure)
@@ -135,8 +136,16 @@ func (w *worker) config(ctx context.Context, pod *v1.Pod, runtime *cri.Pod, s pl
 	if err != nil {
 		return "", nil, nil, failed(configError, err)
 	}
+	target := ""
+	if s.Target != "" {
+		r := runtime.Container(s.Target)
+		if r == nil || !r.Running() {
+			return "", nil, nil, failed(configError, fmt.Errorf("target container %q is not running", s.Target))
+		}
+		target = r.Id
+	}
 	config, err := w.m.Spec.Container(pod, s.Container, spec.Parts{
-		Restarts: s.Restarts, Image: image, Env: env, Mounts: mounts, MemoryCapacity: w.m.MemoryCapacity,
+		Restarts: s.Restarts, Image: image, Env: env, Mounts: mounts, MemoryCapacity: w.m.MemoryCapacity, TargetID: target,
 	})
 	if err != nil {
 		return "", nil, nil, failed(configError, err)

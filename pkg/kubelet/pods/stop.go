@@ -28,7 +28,11 @@ func (w *worker) kill(ctx, stop context.Context, pod *v1.Pod, stages [][]plan.Ki
 	for _, stage := range stages {
 		var group errgroup.Group
 		for _, k := range stage {
-			group.Go(func() error { return w.killOne(ctx, stop, pod, k, deadline) })
+			until := deadline
+			if k.Grace != nil {
+				until = time.Now().Add(time.Duration(*k.Grace) * time.Second)
+			}
+			group.Go(func() error { return w.killOne(ctx, stop, pod, k, until) })
 		}
 		err := group.Wait()
 		for _, k := range stage {

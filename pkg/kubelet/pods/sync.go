@@ -14,6 +14,7 @@ import (
 	"slowmo/pkg/component/cause"
 	"slowmo/pkg/kubelet/cri"
 	"slowmo/pkg/kubelet/events"
+	"slowmo/pkg/kubelet/objects"
 	"slowmo/pkg/kubelet/plan"
 	"slowmo/pkg/kubelet/spec"
 	"slowmo/pkg/kubelet/status"
@@ -29,6 +30,10 @@ func (w *worker) sync(ctx, stop context.Context, in *inbox) (time.Time, error) {
 	if in.dirty {
 		clear(w.retry)
 		w.mounts.stale()
+	}
+	if w.held != in.pod.Generation || w.held == 0 {
+		w.m.Objects.Hold(w.uid, objects.Refs(in.pod), w.changed)
+		w.held = in.pod.Generation
 	}
 	if in.network {
 		w.sandboxRetry.reset()
@@ -119,6 +124,9 @@ func (w *worker) input(in *inbox, runtime *cri.Pod) plan.Input {
 // perform does the plan's step. progress tells whether anything was done, so
 // that it is worth looking again at once.
 func (w *worker) perform(ctx, stop context.Context, in *inbox, runtime *cri.Pod, p plan.Plan) (progress bool, err error) {
+	if err := w.resize(ctx, stop, in.pod, runtime); err != nil {
+		return false, err
+	}
 	switch {
 	case p.NewSandbox:
 		return w.newSandbox(ctx, stop, in, runtime, p.Attempt)

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"slowmo/pkg/component/cause"
-	"slowmo/pkg/kubelet/objects"
 	"slowmo/pkg/kubelet/plan"
 	"slowmo/pkg/kubelet/probe"
 	"slowmo/pkg/kubelet/status"
@@ -44,7 +43,9 @@ type worker struct {
 	backoffs map[string]plan.Backoff
 	retry    map[string]time.Time
 	waiting  map[string]v1.ContainerStateWaiting
-	messages map[string]string // termination messages by container id
+	messages map[string]string                  // termination messages by container id
+	applied  map[string]v1.ResourceRequirements // by container id: what its cgroup was told
+	held     int64                              // the generation of the pod whose objects are held
 	// sandboxRetry is when to try again to make a sandbox.
 	sandboxRetry retryTimer
 	stopSince    time.Time // when the pod was first told to stop
@@ -77,6 +78,7 @@ func newWorker(m *Manager, pod *v1.Pod) *worker {
 		retry:    map[string]time.Time{},
 		waiting:  map[string]v1.ContainerStateWaiting{},
 		messages: map[string]string{},
+		applied:  map[string]v1.ResourceRequirements{},
 	}
 	w.inbox.causes = w.inbox.causes.With(cause.Of(pod, "pods"))
 	return w
@@ -240,7 +242,6 @@ func (w *worker) run(ctx context.Context) {
 	defer wg.Wait()
 	defer stopWriter()
 	defer w.stopProbes(nil)
-	w.m.Objects.Hold(w.uid, objects.Refs(w.inbox.pod), w.changed)
 	defer w.m.Objects.Release(w.uid)
 
 	retry := firstRetry

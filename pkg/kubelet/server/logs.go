@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -136,12 +137,12 @@ func hasContainer(pod *v1.Pod, name string) bool {
 			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(pod.Spec.EphemeralContainers, func(e v1.EphemeralContainer) bool { return e.Name == name })
 }
 
 // whyNoLog says what a container without a log is doing.
 func whyNoLog(pod *v1.Pod, name string) string {
-	for _, list := range [][]v1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+	for _, list := range [][]v1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses, pod.Status.EphemeralContainerStatuses} {
 		for i := range list {
 			if w := list[i].State.Waiting; list[i].Name == name && w != nil && w.Reason != "" {
 				switch w.Reason {

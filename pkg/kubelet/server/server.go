@@ -6,14 +6,16 @@
 // /metrics (nodes/metrics), /stats (nodes/stats) and /logs (nodes/log).
 //
 // Exec, attach and port-forward are the container runtime's work: the kubelet
-// asks it for a URL and connects its client there. Clients that speak SPDY are
-// passed on as they are; for WebSocket clients in protocols that runtimes do not
-// know (v5.channel.k8s.io, SPDY tunneled in WebSocket) the kubelet translates.
+// asks it for a URL and passes its client on to there, byte by byte. So clients
+// speak what the runtime does: SPDY, or WebSocket up to v4.channel.k8s.io. An API
+// server translates for its own clients, unless a Node declares that its kubelet
+// can (ExtendWebSocketsToKubelet), which ours does not.
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -28,16 +30,25 @@ import (
 
 	"slowmo/pkg/component"
 	"slowmo/pkg/kubelet/cri"
-	"slowmo/pkg/kubelet/pods"
 )
 
 // Server has the handlers. Its fields are set before Routes is called.
 type Server struct {
 	NodeName string
-	Pods     *pods.Manager
+	Pods     Pods
 	Runtime  cri.Runtime
 	RootDir  string              // on the file system that pods write to
 	Probes   prometheus.Gatherer // of /metrics/probes
+}
+
+// Pods are the node's; *pods.Manager is the real kind.
+type Pods interface {
+	// Show returns all, with their statuses as the kubelet sees them.
+	Show() []*v1.Pod
+	// Find returns the one of that name, and uid unless it is empty, or nil.
+	Find(namespace, name string, uid types.UID) *v1.Pod
+	// WaitExited returns when a container has ended and its log is complete.
+	WaitExited(ctx context.Context, id string) error
 }
 
 // Handler is where routes are added: component.Serving.

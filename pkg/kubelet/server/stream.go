@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/proxy"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
-	"k8s.io/streaming/pkg/httpstream/wsstream"
 
 	"slowmo/pkg/kubelet/cri"
 )
@@ -55,7 +54,7 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.Runtime.Exec(r.Context(), &runtimeapi.ExecRequest{
 		ContainerId: c.Id, Cmd: command, Tty: want.tty, Stdin: want.stdin, Stdout: want.stdout, Stderr: want.stderr,
 	})
-	s.connect(w, r, want, answer.GetUrl(), err)
+	connect(w, r, answer.GetUrl(), err)
 }
 
 func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
@@ -71,20 +70,24 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.Runtime.Attach(r.Context(), &runtimeapi.AttachRequest{
 		ContainerId: c.Id, Tty: want.tty, Stdin: want.stdin, Stdout: want.stdout, Stderr: want.stderr,
 	})
-	s.connect(w, r, want, answer.GetUrl(), err)
+	connect(w, r, answer.GetUrl(), err)
 }
 
-// connect joins a client of exec or attach to the runtime's stream.
-func (s *Server) connect(w http.ResponseWriter, r *http.Request, want streams, location string, err error) {
-	target, err := streamURL(location, err)
-	switch {
-	case err != nil:
-		http.Error(w, err.Error(), statusOf(err))
-	case wsstream.IsWebSocketRequestWithStreamCloseProtocol(r):
-		translate(w, r, want, target)
-	default:
-		passOn(w, r, target)
+// connect joins a client to the runtime's stream.
+func connect(w http.ResponseWriter, r *http.Request, location string, err error) {
+	code := http.StatusInternalServerError
+	if cri.IsNotFound(err) {
+		code = http.StatusNotFound
 	}
+	target, parseErr := url.Parse(location)
+	if err == nil {
+		err = parseErr
+	}
+	if err != nil {
+		http.Error(w, err.Error(), code)
+		return
+	}
+	proxy.NewUpgradeAwareHandler(target, nil, false, true, responder{}).ServeHTTP(w, r)
 }
 
 func (s *Server) portForward(w http.ResponseWriter, r *http.Request) {
@@ -103,34 +106,7 @@ func (s *Server) portForward(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, err := s.Runtime.PortForward(r.Context(), &runtimeapi.PortForwardRequest{PodSandboxId: sandbox.Id})
-	target, err := streamURL(answer.GetUrl(), err)
-	switch {
-	case err != nil:
-		http.Error(w, err.Error(), statusOf(err))
-	case wsstream.IsWebSocketRequestWithTunnelingProtocol(r):
-		tunnel(w, r, target)
-	default:
-		passOn(w, r, target)
-	}
-}
-
-func streamURL(location string, err error) (*url.URL, error) {
-	if err != nil {
-		return nil, err
-	}
-	return url.Parse(location)
-}
-
-func statusOf(err error) int {
-	if cri.IsNotFound(err) {
-		return http.StatusNotFound
-	}
-	return http.StatusInternalServerError
-}
-
-// passOn connects the client to the runtime's streaming server as it is.
-func passOn(w http.ResponseWriter, r *http.Request, target *url.URL) {
-	proxy.NewUpgradeAwareHandler(target, nil, false, true, responder{}).ServeHTTP(w, r)
+	connect(w, r, answer.GetUrl(), err)
 }
 
 type responder struct{}

@@ -18,6 +18,8 @@ type Parts struct {
 	Mounts   []*runtimeapi.Mount
 	// MemoryCapacity is the node's, in bytes.
 	MemoryCapacity int64
+	// TargetID is the container whose processes this one sees; "" for its own.
+	TargetID string
 }
 
 // Container is the container as the runtime sees it.
@@ -25,6 +27,9 @@ func (h *Host) Container(pod *v1.Pod, c *v1.Container, p Parts) (*runtimeapi.Con
 	security, err := h.containerSecurity(pod, c, ParseImageUser(p.Image))
 	if err != nil {
 		return nil, err
+	}
+	if p.TargetID != "" {
+		security.NamespaceOptions.Pid, security.NamespaceOptions.TargetId = runtimeapi.NamespaceMode_TARGET, p.TargetID
 	}
 	lookup := func(name string) (string, bool) {
 		for _, kv := range p.Env {
@@ -49,7 +54,7 @@ func (h *Host) Container(pod *v1.Pod, c *v1.Container, p Parts) (*runtimeapi.Con
 		StdinOnce:   c.StdinOnce,
 		Tty:         c.TTY,
 		Linux: &runtimeapi.LinuxContainerConfig{
-			Resources:       linuxResources(pod, c, p.MemoryCapacity),
+			Resources:       Resources(pod, c, p.MemoryCapacity),
 			SecurityContext: security,
 		},
 	}, nil

@@ -17,9 +17,9 @@ const (
 	oomMax        = 999 // of Burstable: below BestEffort
 )
 
-// linuxResources are a container's cgroup limits. memoryCapacity is the node's,
+// Resources are a container's cgroup limits. memoryCapacity is the node's,
 // in bytes: the OOM score depends on the share that was requested.
-func linuxResources(pod *v1.Pod, c *v1.Container, memoryCapacity int64) *runtimeapi.LinuxContainerResources {
+func Resources(pod *v1.Pod, c *v1.Container, memoryCapacity int64) *runtimeapi.LinuxContainerResources {
 	requests, limits := c.Resources.Requests, c.Resources.Limits
 	r := &runtimeapi.LinuxContainerResources{
 		CpuShares:      cgroup.Shares(requests.Cpu(), limits.Cpu()),

@@ -10,7 +10,7 @@ import (
 )
 
 // namespaces are which of the host's namespaces the pod shares.
-func namespaces(pod *v1.Pod, container string) *runtimeapi.NamespaceOption {
+func namespaces(pod *v1.Pod) *runtimeapi.NamespaceOption {
 	o := &runtimeapi.NamespaceOption{Pid: runtimeapi.NamespaceMode_CONTAINER}
 	if pod.Spec.HostNetwork {
 		o.Network = runtimeapi.NamespaceMode_NODE
@@ -29,7 +29,7 @@ func namespaces(pod *v1.Pod, container string) *runtimeapi.NamespaceOption {
 
 func (h *Host) sandboxSecurity(pod *v1.Pod) *runtimeapi.LinuxSandboxSecurityContext {
 	s := &runtimeapi.LinuxSandboxSecurityContext{
-		NamespaceOptions: namespaces(pod, ""),
+		NamespaceOptions: namespaces(pod),
 		Privileged:       anyPrivileged(pod),
 		Seccomp:          &runtimeapi.SecurityProfile{ProfileType: runtimeapi.SecurityProfile_RuntimeDefault},
 	}
@@ -85,7 +85,7 @@ type ImageUser struct {
 // https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
 func (h *Host) containerSecurity(pod *v1.Pod, c *v1.Container, image ImageUser) (*runtimeapi.LinuxContainerSecurityContext, error) {
 	s := &runtimeapi.LinuxContainerSecurityContext{
-		NamespaceOptions: namespaces(pod, c.Name),
+		NamespaceOptions: namespaces(pod),
 		MaskedPaths:      maskedPaths,
 		ReadonlyPaths:    readonlyPaths,
 	}

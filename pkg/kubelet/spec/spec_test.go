@@ -331,7 +331,7 @@ func TestResources(t *testing.T) {
 		pod := newPod(func(p *v1.Pod) {
 			p.Spec.Containers[0].Resources = v1.ResourceRequirements{Requests: c.requests, Limits: c.limits}
 		})
-		r := linuxResources(pod, &pod.Spec.Containers[0], 4<<30)
+		r := Resources(pod, &pod.Spec.Containers[0], 4<<30)
 		got := fmt.Sprintf("shares %d quota %d memory %d oom %d", r.CpuShares, r.CpuQuota, r.MemoryLimitInBytes, r.OomScoreAdj)
 		if got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)

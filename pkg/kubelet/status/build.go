@@ -69,8 +69,13 @@ func Build(in Input) v1.PodStatus {
 	if requests := resource.PodRequests(in.Pod, resource.PodResourcesOptions{}); len(requests) > 0 {
 		s.AllocatedResources = requests
 	}
-	s.ContainerStatuses = in.containers(in.Pod.Spec.Containers, in.Old.ContainerStatuses, false)
-	s.InitContainerStatuses = in.containers(in.Pod.Spec.InitContainers, in.Old.InitContainerStatuses, true)
+	s.ContainerStatuses = in.containers(in.Pod.Spec.Containers, in.Old.ContainerStatuses, mainKind)
+	s.InitContainerStatuses = in.containers(in.Pod.Spec.InitContainers, in.Old.InitContainerStatuses, initKind)
+	s.EphemeralContainerStatuses = nil
+	for i := range in.Pod.Spec.EphemeralContainers {
+		one := []v1.Container{*plan.Ephemeral(&in.Pod.Spec.EphemeralContainers[i])}
+		s.EphemeralContainerStatuses = append(s.EphemeralContainerStatuses, in.containers(one, in.Old.EphemeralContainerStatuses, ephemeralKind)...)
+	}
 	s.Phase = in.phase(&s)
 	if in.Verdict != nil {
 		s.Reason, s.Message = in.Verdict.Reason, in.Verdict.Message

@@ -12,20 +12,29 @@ import (
 	"slowmo/pkg/kubelet/plan"
 )
 
+// kind is what part a container has in its pod.
+type kind int
+
+const (
+	mainKind kind = iota
+	initKind
+	ephemeralKind
+)
+
 // containers makes the statuses of one list of containers, in the spec's order.
-func (in *Input) containers(specs []v1.Container, old []v1.ContainerStatus, init bool) []v1.ContainerStatus {
+func (in *Input) containers(specs []v1.Container, old []v1.ContainerStatus, k kind) []v1.ContainerStatus {
 	var list []v1.ContainerStatus
 	for i := range specs {
 		var before *v1.ContainerStatus
 		if n := slices.IndexFunc(old, func(s v1.ContainerStatus) bool { return s.Name == specs[i].Name }); n >= 0 {
 			before = &old[n]
 		}
-		list = append(list, in.container(&specs[i], before, init))
+		list = append(list, in.container(&specs[i], before, k))
 	}
 	return list
 }
 
-func (in *Input) container(c *v1.Container, old *v1.ContainerStatus, init bool) v1.ContainerStatus {
+func (in *Input) container(c *v1.Container, old *v1.ContainerStatus, k kind) v1.ContainerStatus {
 	newest, previous := in.Runtime.Container(c.Name), in.Runtime.Previous(c.Name)
 	s := v1.ContainerStatus{
 		Name:               c.Name,
@@ -46,21 +55,21 @@ func (in *Input) container(c *v1.Container, old *v1.ContainerStatus, init bool) 
 	}
 	switch waiting, waits := in.Waiting[c.Name]; {
 	case newest == nil:
-		in.neverRan(&s, old, waiting, waits, init)
+		in.neverRan(&s, old, waiting, waits, k)
 	case newest.Running():
 		s.State.Running = &v1.ContainerStateRunning{StartedAt: metav1.NewTime(newest.StartedAtTime())}
 		started = in.Health[newest.Id].Started
-		s.Ready = in.ready(c, newest, init)
+		s.Ready = in.ready(c, newest, k)
 	case newest.Exited():
 		t := in.terminated(newest)
 		if waits && !in.Ended {
 			s.State.Waiting, s.LastTerminationState = &waiting, v1.ContainerState{Terminated: t}
 		} else {
 			s.State.Terminated = t
-			s.Ready = init && !plan.IsSidecar(c) && t.ExitCode == 0
+			s.Ready = k == initKind && !plan.IsSidecar(c) && t.ExitCode == 0
 		}
 	default: // created, or unknown
-		in.neverRan(&s, nil, waiting, waits, init)
+		in.neverRan(&s, nil, waiting, waits, k)
 	}
 	s.Started = &started
 	return s
@@ -83,30 +92,30 @@ func (in *Input) containerID(id string) string { return in.RuntimeName + "://" +
 // neverRan is the state of a container of which the runtime has nothing that
 // ran. In a pod that ended it is given an end of its own, as upstream does, so
 // that every container of a finished pod is terminated.
-func (in *Input) neverRan(s *v1.ContainerStatus, old *v1.ContainerStatus, waiting v1.ContainerStateWaiting, waits, init bool) {
+func (in *Input) neverRan(s *v1.ContainerStatus, old *v1.ContainerStatus, waiting v1.ContainerStateWaiting, waits bool, k kind) {
 	if old != nil && old.State.Terminated != nil {
 		// Its container was removed after it ended: what was reported stays.
 		s.State, s.ContainerID, s.ImageID, s.Image, s.Ready = *old.State.DeepCopy(), old.ContainerID, old.ImageID, old.Image, old.Ready
 		return
 	}
 	switch {
-	case in.Ended && (!init || old != nil && old.State.Running != nil):
+	case in.Ended && (k == mainKind || old != nil && old.State.Running != nil):
 		s.State.Terminated = &v1.ContainerStateTerminated{
 			ExitCode: 137, Reason: "ContainerStatusUnknown",
 			Message: "The container could not be located when the pod was terminated",
 		}
 	case waits:
 		s.State.Waiting = &waiting
-	case len(in.Pod.Spec.InitContainers) > 0:
+	case len(in.Pod.Spec.InitContainers) > 0 && k != ephemeralKind:
 		s.State.Waiting = &v1.ContainerStateWaiting{Reason: "PodInitializing"}
 	default:
 		s.State.Waiting = &v1.ContainerStateWaiting{Reason: "ContainerCreating"}
 	}
 }
 
-func (in *Input) ready(c *v1.Container, r *cri.Container, init bool) bool {
+func (in *Input) ready(c *v1.Container, r *cri.Container, k kind) bool {
 	h := in.Health[r.Id]
-	if init && !plan.IsSidecar(c) {
+	if k == ephemeralKind || k == initKind && !plan.IsSidecar(c) {
 		return false
 	}
 	return h.Started && h.Ready
