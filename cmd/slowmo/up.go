@@ -36,7 +36,11 @@ node is ready. A cluster that is up already is left as it is.`,
 			} else if err != nil {
 				return err
 			}
-			if err := cluster.Follow(cmd.Context(), paths, progress.report); err != nil {
+			err = cluster.Follow(cmd.Context(), paths, progress.report)
+			if cmd.Context().Err() != nil {
+				return errors.New("interrupted; the cluster goes on starting: slowmo up waits for it, slowmo down stops it")
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "export KUBECONFIG=%s\n", paths.Kubeconfig("admin"))
