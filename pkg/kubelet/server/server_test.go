@@ -24,9 +24,9 @@ import (
 	"slowmo/pkg/kubelet/fake"
 )
 
-// node is a runtime whose one container writes a log and uses something, and the
+// subject is a runtime whose one container writes a log and uses something, and the
 // pod that it is of.
-type node struct {
+type subject struct {
 	*fake.Runtime
 	pod   *v1.Pod
 	log   string
@@ -34,14 +34,14 @@ type node struct {
 	url   string // of its streaming server
 }
 
-func (n *node) Show() []*v1.Pod { return []*v1.Pod{n.pod} }
-func (n *node) Find(namespace, name string, uid types.UID) *v1.Pod {
+func (n *subject) Show() []*v1.Pod { return []*v1.Pod{n.pod} }
+func (n *subject) Find(namespace, name string, uid types.UID) *v1.Pod {
 	if namespace == n.pod.Namespace && name == n.pod.Name && (uid == "" || uid == n.pod.UID) {
 		return n.pod
 	}
 	return nil
 }
-func (n *node) WaitExited(ctx context.Context, _ string) error {
+func (n *subject) WaitExited(ctx context.Context, _ string) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -49,29 +49,29 @@ func (n *node) WaitExited(ctx context.Context, _ string) error {
 		return nil
 	}
 }
-func (n *node) ContainerStatus(ctx context.Context, r *runtimeapi.ContainerStatusRequest) (*runtimeapi.ContainerStatusResponse, error) {
+func (n *subject) ContainerStatus(ctx context.Context, r *runtimeapi.ContainerStatusRequest) (*runtimeapi.ContainerStatusResponse, error) {
 	st, err := n.Runtime.ContainerStatus(ctx, r)
 	if err == nil {
 		st.Status.LogPath = n.log
 	}
 	return st, err
 }
-func (n *node) ListContainerStats(context.Context, *runtimeapi.ListContainerStatsRequest) (*runtimeapi.ListContainerStatsResponse, error) {
+func (n *subject) ListContainerStats(context.Context, *runtimeapi.ListContainerStatsRequest) (*runtimeapi.ListContainerStatsResponse, error) {
 	return &runtimeapi.ListContainerStatsResponse{Stats: []*runtimeapi.ContainerStats{{
 		Attributes: &runtimeapi.ContainerAttributes{Labels: cri.Labels(n.pod, "c")},
 		Cpu:        &runtimeapi.CpuUsage{UsageCoreNanoSeconds: &runtimeapi.UInt64Value{Value: 1_500_000_000}},
 		Memory:     &runtimeapi.MemoryUsage{WorkingSetBytes: &runtimeapi.UInt64Value{Value: 4096}},
 	}}}, nil
 }
-func (n *node) Exec(context.Context, *runtimeapi.ExecRequest) (*runtimeapi.ExecResponse, error) {
+func (n *subject) Exec(context.Context, *runtimeapi.ExecRequest) (*runtimeapi.ExecResponse, error) {
 	return &runtimeapi.ExecResponse{Url: n.url}, nil
 }
 
 // serve runs a server for a node with a running container "c" and one, "w", that
 // waits.
-func serve(t *testing.T) (*node, string) {
+func serve(t *testing.T) (*subject, string) {
 	t.Helper()
-	n := &node{Runtime: fake.New(0), log: filepath.Join(t.TempDir(), "0.log"), ended: make(chan struct{})}
+	n := &subject{Runtime: fake.New(0), log: filepath.Join(t.TempDir(), "0.log"), ended: make(chan struct{})}
 	if err := os.WriteFile(n.log, []byte("2026-11-24T10:00:00Z stdout F one\n2026-11-24T10:00:01Z stdout F two\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
