@@ -205,9 +205,11 @@ func allLimited(pod *v1.Pod, name v1.ResourceName) bool {
 			return true
 		}
 	}
-	for i := range pod.Spec.Containers {
-		if q := pod.Spec.Containers[i].Resources.Limits[name]; q.IsZero() {
-			return false
+	for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range list {
+			if q := list[i].Resources.Limits[name]; q.IsZero() {
+				return false
+			}
 		}
 	}
 	return true
