@@ -131,13 +131,14 @@ func (c *Cluster) start(ctx context.Context, s *supervisor) error {
 	process := func(p Process, after ...string) unit {
 		return unit{p.Name, after, func(ctx context.Context) error { return s.start(ctx, p) }}
 	}
+	first := c.controllerManager(1)
 	return c.startUnits(ctx, []unit{
 		{containerd, nil, func(ctx context.Context) error { return c.startRuntime(ctx, s) }},
 		{"images", []string{containerd}, c.loadImages},
 		process(c.apiserver()),
 		{"roles", []string{apiserver}, c.grant},
-		process(c.controllerManager(1), apiserver),
-		process(c.controllerManager(2), apiserver),
+		process(first, apiserver),
+		process(c.controllerManager(2), first.Name), // so that the first one leads
 		process(c.scheduler(), apiserver),
 		process(c.proxy(), "roles"),
 		process(c.kubelet(), apiserver, "images"),

@@ -4,16 +4,20 @@
 //
 // What a caller does, in order:
 //
-//	paths := cluster.NewPaths("/var/lib/slowmo")  // every file and folder
-//	c := cluster.New(cluster.NewConfig(paths))
-//	err := c.Run(ctx, report)                     // host, certificates, processes; blocks
-//	err := cluster.Down(ctx, paths, report)       // after Run, or after a kill -9 of everything
+//	paths, err := cluster.NewPaths("/var/lib/slowmo") // every file and folder
+//	config, err := cluster.NewConfig(paths)
+//	claim, err := cluster.NewClaim(paths)              // nobody else supervises it
+//	err = cluster.New(config).Run(ctx, claim, report)  // host, certificates, processes; blocks
+//	err = cluster.Down(ctx, config, purge, report)     // after Run, or after a kill -9 of everything
 //
 // [Cluster.Run] is what `slowmo up` puts into the background. It keeps this
 // order, which only dependencies impose, and everything else runs side by side:
 //
-//	host -> certificates -> containerd -> images ---------+-> kubelet -> node
-//	                     -> apiserver -> controller-managers, scheduler, proxy
+//	host -> certificates -> containerd -> images -> kubelet -> node
+//	                     -> apiserver -> kubelet
+//	                                  -> roles -> proxy -> node
+//	                                  -> scheduler
+//	                                  -> one controller-manager, and then the other
 //
 // Guarantees. A process that dies is started again, the first time at once,
 // then with growing pauses. Processes get their own groups and no death signal:
