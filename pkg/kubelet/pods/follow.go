@@ -73,9 +73,12 @@ func (m *Manager) watch(ctx context.Context, ask func(), interval chan<- time.Du
 			return
 		case <-timer.C:
 		}
-		retry = min(2*retry, lastRetry)
+		retry = min(2*retry, lastWatchRetry)
 	}
 }
+
+// lastWatchRetry bounds how long exits go unheard after the runtime is back.
+const lastWatchRetry = 2 * time.Second
 
 // exited passes an exit on to its pod. One of a container that is not known is
 // found by a list.
