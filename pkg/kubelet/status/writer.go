@@ -145,6 +145,9 @@ func (w *Writer) Run(ctx context.Context) {
 			continue
 		}
 		if err := w.write(ctx); err != nil {
+			if ctx.Err() != nil {
+				return // the next kubelet writes it
+			}
 			slog.WarnContext(ctx, "pod status not written; will retry", "pod", podName(w.Current()), "in", retry, "err", err)
 			if !pause(ctx, retry, nil) {
 				return
