@@ -128,7 +128,8 @@ func (s *shared) newInstance(p platform) (*instance, error) {
 		MaxPods: c.MaxPods, Version: component.Version, Facts: p.facts,
 		Client: s.client, Recorder: recorder, Runtime: p.runtime,
 		Pressures: p.pressures, Configure: p.configure, PodCIDR: c.PodCIDR, CgroupV1: p.spec.Cgroups.V1(),
-		NetworkReady: func(err error) { k.pods.NetworkReady(err) },
+		NetworkReady:   func(err error) { k.pods.NetworkReady(err) },
+		MemoryPressure: func(ctx context.Context) error { return k.pods.EvictForMemory(ctx) },
 	})
 	volumes := p.volumes(k.node.Allocatable)
 	k.pods = pods.New(pods.Config{

@@ -22,15 +22,12 @@ const (
 	FailedCreatePodSandBox = "FailedCreatePodSandBox"
 	SandboxChanged         = "SandboxChanged"
 	FailedMount            = "FailedMount"
-	FailedSync             = "FailedSync"
 	FailedKillPod          = "FailedKillPod"
 	FailedPostStartHook    = "FailedPostStartHook"
 	FailedPreStopHook      = "FailedPreStopHook"
 	Unhealthy              = "Unhealthy"
-	ProbeWarning           = "ProbeWarning"
 	DeadlineExceeded       = "DeadlineExceeded"
 	Evicted                = "Evicted"
-	MissingClusterDNS      = "MissingClusterDNS"
 	NetworkNotReady        = "NetworkNotReady"
 )
 
@@ -43,7 +40,6 @@ const (
 	NodeHasNoDiskPressure   = "NodeHasNoDiskPressure"
 	NodeHasSufficientPID    = "NodeHasSufficientPID"
 	NodeAllocatableEnforced = "NodeAllocatableEnforced"
-	FreeDiskSpaceFailed     = "FreeDiskSpaceFailed"
 )
 
 // Pod is the reference of a pod.

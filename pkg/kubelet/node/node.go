@@ -55,6 +55,9 @@ type Config struct {
 	// Configure makes the network of pods for the node's pod CIDRs, which may be
 	// called again with the same. nil: the network is someone else's.
 	Configure func(podCIDRs []netip.Prefix) error
+	// MemoryPressure is called at each check at which the host is short of memory;
+	// nil does nothing about it.
+	MemoryPressure func(context.Context) error
 	// NetworkReady hears whether pods can have a network, and why not.
 	NetworkReady func(error)
 }
@@ -194,7 +197,15 @@ func (m *Manager) sync(ctx context.Context) error {
 	}
 	configureErr := m.configure(ctx, node)
 	m.checkRuntime(ctx)
-	return errors.Join(configureErr, m.report(ctx, node))
+	return errors.Join(configureErr, m.report(ctx, node), m.relieve(ctx))
+}
+
+// relieve has something done about a shortage.
+func (m *Manager) relieve(ctx context.Context) error {
+	if m.Pressures == nil || m.MemoryPressure == nil || !m.Pressures().Memory {
+		return nil
+	}
+	return m.MemoryPressure(ctx)
 }
 
 // configure makes the network of pods when the node has a CIDR for it.
