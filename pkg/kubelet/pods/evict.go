@@ -83,7 +83,8 @@ func victim(pods []*v1.Pod, used map[types.UID]int64) *v1.Pod {
 }
 
 func requestedMemory(pod *v1.Pod) *resource.Quantity {
-	return resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{}).Memory()
+	requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
+	return requests.Memory()
 }
 
 func priority(pod *v1.Pod) int32 {
