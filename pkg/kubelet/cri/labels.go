@@ -88,10 +88,15 @@ func ContainerAnnotations(pod *v1.Pod, c *v1.Container, restarts int32) map[stri
 
 // Hash identifies what a container cannot change while it runs. Of a running
 // pod's containers only the image may be changed (and resources, which are
-// resized in place), so the name and the image are what upstream hashes too.
+// resized in place), so it covers the name and the image. It is upstream's hash,
+// to the bit: a kubelet restarts no container that one of the other kind started.
 func Hash(c *v1.Container) uint64 {
+	text, err := json.Marshal(map[string]string{"name": c.Name, "image": c.Image})
+	if err != nil {
+		return 0 // strings always marshal
+	}
 	h := fnv.New32a()
-	fmt.Fprint(h, dump.ForHash(struct{ Name, Image string }{c.Name, c.Image}))
+	fmt.Fprintf(h, "%v", dump.ForHash(text))
 	return uint64(h.Sum32())
 }
 
