@@ -175,7 +175,7 @@ func get(ctx context.Context, url string) (string, error) {
 		return "", err
 	}
 	request.Header.Set("User-Agent", "slowmo")
-	response, err := http.DefaultClient.Do(request)
+	response, err := oneTry.Do(request)
 	if err != nil {
 		return "", err
 	}
@@ -186,6 +186,10 @@ func get(ctx context.Context, url string) (string, error) {
 	}
 	return string(body), err
 }
+
+// oneTry keeps no connection: before the proxy has heard of a Service, whoever is
+// behind the default route may answer for its address, and must not be asked again.
+var oneTry = http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // program is the path of a program that lies beside this one.
 func program(name string) string {

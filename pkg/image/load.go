@@ -9,7 +9,6 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
-	"github.com/google/go-containerregistry/pkg/name"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -105,31 +104,21 @@ func loaded(ctx context.Context, client *containerd.Client, snapshotter string, 
 	return true, nil
 }
 
-// alias adds what a pull through the CRI plugin would have left beside the
-// tags: the image's id, by which containers refer to it, and a digest
-// reference for each repository, which pods report as their imageID.
+// alias adds the image's id, by which containers refer to it, to the tags. There
+// is no digest reference: no registry vouches for the image, so pods report its
+// id as their imageID, as they do for any image that was not pulled.
 func alias(ctx context.Context, client *containerd.Client, img Image, imported images.Image) error {
 	id, err := img.ConfigName()
 	if err != nil {
 		return err
 	}
-	aliases := []string{id.String()}
-	for _, full := range img.Names {
-		ref, err := name.ParseReference(full)
-		if err != nil {
-			return err
-		}
-		aliases = append(aliases, ref.Context().Digest(imported.Target.Digest.String()).Name())
+	record := images.Image{Name: id.String(), Target: imported.Target, Labels: labels(img)}
+	_, err = client.ImageService().Create(ctx, record)
+	if errdefs.IsAlreadyExists(err) {
+		_, err = client.ImageService().Update(ctx, record)
 	}
-	for _, alias := range aliases {
-		record := images.Image{Name: alias, Target: imported.Target, Labels: labels(img)}
-		_, err := client.ImageService().Create(ctx, record)
-		if errdefs.IsAlreadyExists(err) {
-			_, err = client.ImageService().Update(ctx, record)
-		}
-		if err != nil {
-			return fmt.Errorf("name it %s: %w", alias, err)
-		}
+	if err != nil {
+		return fmt.Errorf("name it %s: %w", id, err)
 	}
 	return nil
 }

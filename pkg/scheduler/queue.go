@@ -59,10 +59,11 @@ func moreImportant(a, b *item) bool {
 }
 
 // set adds a pod or replaces its earlier state. One that changed in a way that matters is tried
-// again.
-func (q *queue) set(pod *core.Pod, now time.Time, because ...cause.Ref) {
+// again. It returns whether the pod is new here.
+func (q *queue) set(pod *core.Pod, now time.Time, because ...cause.Ref) (added bool) {
 	it := q.items[pod.UID]
-	if it == nil {
+	added = it == nil
+	if added {
 		it = &item{since: now}
 		q.items[pod.UID] = it
 	}
@@ -76,6 +77,7 @@ func (q *queue) set(pod *core.Pod, now time.Time, because ...cause.Ref) {
 	case changed:
 		q.wake(it, now)
 	}
+	return added
 }
 
 // forget takes a pod out.

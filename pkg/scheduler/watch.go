@@ -122,7 +122,9 @@ func (s *Scheduler) setPod(pod *v1.Pod) {
 			slog.Error("Pod cannot be understood and stays pending", "pod", podName(pod), "err", err)
 			return
 		}
-		s.queue.set(parsed, time.Now(), because)
+		if s.queue.set(parsed, time.Now(), because) {
+			s.metrics.incoming.WithLabelValues("active", "UnscheduledPodAdd").Inc()
+		}
 	}
 }
 

@@ -102,10 +102,13 @@ func (w walk) chain(t *testing.T) {
 		}
 	}
 	events := w.kubectl(t, "get", "events")
-	described := w.kubectl(t, "describe", "deployment,rs,pod", "-l", "app=hello-node")
+	var described string
+	for _, kind := range []string{"deployment", "rs", "pod"} {
+		described += w.kubectl(t, "describe", kind, "-l", "app=hello-node")
+	}
 	for _, reason := range []string{"ScalingReplicaSet", "SuccessfulCreate", "Scheduled", "Pulled", "Created", "Started"} {
 		if !strings.Contains(events, reason) || !strings.Contains(described, reason) {
-			t.Errorf("no event %s under get events or describe", reason)
+			t.Errorf("no event %s under get events\n%s\nor describe\n%s", reason, events, described)
 		}
 	}
 	for _, kind := range []string{"deployments", "pods", "rs", "events", "nodes"} {
