@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -15,12 +14,11 @@ import (
 	"time"
 )
 
-const (
-	address = ":8080"
-	// grace is what requests in flight get after SIGTERM. It is short: a pod
-	// that ends promptly makes rolling updates quick.
-	grace = time.Second
-)
+const address = ":8080"
+
+// grace is what requests in flight get after SIGTERM: little, because a pod that
+// ends promptly makes rolling updates quick.
+const grace = time.Second
 
 func main() {
 	version := flag.Bool("version", false, "print the version and exit")
@@ -54,11 +52,8 @@ func run(ctx context.Context) error {
 	}
 	stopping, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	if err := server.Shutdown(stopping); err != nil {
-		server.Close()
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return err
+	if server.Shutdown(stopping) != nil {
+		return server.Close()
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func TestWritesCarryTheSyncsContext(t *testing.T) {
 	ctx := context.WithValue(context.Background(), mark{}, "sync")
 	api := &recorded{}
 	slices := boundSlices{api, boundClient{ctx: ctx}}
-	if err := slices.Delete(context.TODO(), "a", metav1.DeleteOptions{}); err != nil {
+	if err := slices.Delete(context.Background(), "a", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if api.contexts[0].Value(mark{}) != "sync" {
