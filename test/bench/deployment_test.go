@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 
+	"slowmo/pkg/cluster"
 	"slowmo/test/live"
 )
 
@@ -82,11 +82,11 @@ func BenchmarkFirstAnswer(b *testing.B) {
 // socket is the cluster's containerd.
 func socket(b *testing.B) string {
 	b.Helper()
-	path, err := os.ReadFile(filepath.Join(shared.Root, "containerd.socket"))
+	paths, err := cluster.NewPaths(shared.Root)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return string(path)
+	return paths.ContainerdSocket()
 }
 
 // viaDeployment returns the time to the first answer, and the time from
