@@ -124,11 +124,6 @@ func (c chain) Validate(ctx context.Context, a *request.Attributes) error {
 	return nil
 }
 
-// validates is embedded by plugins that change nothing.
-type validates struct{}
-
-func (validates) Mutate(context.Context, *request.Attributes) error { return nil }
-
 // mutates is embedded by plugins that refuse nothing in the end.
 type mutates struct{}
 

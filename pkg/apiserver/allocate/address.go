@@ -2,6 +2,7 @@ package allocate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -157,7 +158,7 @@ func (s *Services) address(ctx context.Context, family corev1.IPFamily, asked st
 	}
 	ok, err := free(ctx, s.addresses(), ip.String(), storage.Consistent)
 	if err == nil && !ok {
-		err = fmt.Errorf(alreadyAllocatedIP)
+		err = errors.New(alreadyAllocatedIP)
 	}
 	return ip, err
 }

@@ -179,6 +179,7 @@ func (w *write) checkVersion(obj, current api.Object) error {
 	}
 	if uid := obj.GetUID(); uid != "" && uid != current.GetUID() {
 		return apierrors.NewConflict(resource, current.GetName(),
+			//lint:ignore ST1005 upstream's words, which clients show
 			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, current.GetUID()))
 	}
 	obj.SetResourceVersion(current.GetResourceVersion())
