@@ -44,7 +44,7 @@ func playRole(role string) {
 		}()
 	}
 	if role != "mute" {
-		if err := component.NotifyReady(); err != nil {
+		if err := component.Started(); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}

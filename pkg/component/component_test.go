@@ -98,7 +98,7 @@ func TestListenNamesTheFlagWhenThePortIsTaken(t *testing.T) {
 	}
 }
 
-func TestNotifyReady(t *testing.T) {
+func TestStartedTellsTheSupervisor(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "notify")
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err != nil {
@@ -106,7 +106,7 @@ func TestNotifyReady(t *testing.T) {
 	}
 	defer socket.Close()
 	t.Setenv("NOTIFY_SOCKET", name)
-	if err := NotifyReady(); err != nil {
+	if err := Started(); err != nil {
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 32)

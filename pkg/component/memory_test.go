@@ -24,7 +24,7 @@ func fileKB(t *testing.T) int {
 
 func TestReleaseStartupGivesPagesBack(t *testing.T) {
 	before := fileKB(t)
-	if err := ReleaseStartup(); err != nil {
+	if err := releaseStartup(); err != nil {
 		t.Fatal(err)
 	}
 	if after := fileKB(t); after > before*3/4 {

@@ -6,10 +6,17 @@ import (
 	"os"
 )
 
-// NotifyReady tells the supervisor that named a socket in $NOTIFY_SOCKET (systemd
+// Started is called when a component has started and serves. It gives back the
+// memory that only starting took, and tells the supervisor, where there is one.
+func Started() error {
+	ReleaseStartup()
+	return notifyReady()
+}
+
+// notifyReady tells the supervisor that named a socket in $NOTIFY_SOCKET (systemd
 // with Type=notify, slowmo up) that this process serves. Without one it does
 // nothing. See sd_notify(3).
-func NotifyReady() error {
+func notifyReady() error {
 	name := os.Getenv("NOTIFY_SOCKET")
 	if name == "" {
 		return nil

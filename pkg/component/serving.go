@@ -105,7 +105,7 @@ func (s *Serving) Serve(ctx context.Context, listener net.Listener, config *rest
 			_ = server.Close() // a client that holds on is cut off
 		}
 	})()
-	if err := NotifyReady(); err != nil {
+	if err := Started(); err != nil {
 		return err
 	}
 	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {

@@ -39,7 +39,7 @@ func Run(ctx context.Context, args []string) error {
 	}
 	events := component.NewEvents(context.WithoutCancel(ctx), client)
 	defer events.Shutdown()
-	releaseStartup()
+	component.ReleaseStartup()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return o.Serving.Serve(ctx, listener, config) })
 	group.Go(func() error {
@@ -101,14 +101,8 @@ func (o *Options) lead(ctx context.Context, config *rest.Config, events *compone
 	for _, env := range envs {
 		env.WaitForSync(ctx)
 	}
-	releaseStartup()
+	component.ReleaseStartup()
 	return group.Wait()
-}
-
-func releaseStartup() {
-	if err := component.ReleaseStartup(); err != nil {
-		slog.Debug("the memory that starting took is kept", "error", err)
-	}
 }
 
 // newEnv gives a controller its own client, which names it to the server.

@@ -81,7 +81,7 @@ func serving() error {
 	if err := setSysctl(routeLocalnet, "1"); err != nil {
 		slog.Warn("Node ports will not answer on 127.0.0.1", "err", err)
 	}
-	return component.NotifyReady()
+	return component.Started()
 }
 
 // follow watches and writes until ctx ends.
