@@ -129,9 +129,6 @@ func Run(ctx context.Context, o *Options) error {
 			return err
 		}
 		slog.Info("serving", "address", p.listener.Addr(), "version", component.Version, "after", time.Since(started).Round(time.Millisecond))
-		if err := component.Started(); err != nil {
-			return err
-		}
 		return p.beside(ctx, func(ctx context.Context) error { return server.Run(ctx, p.listener) })
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -110,11 +109,26 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
-	var hooks sync.WaitGroup
-	hooks.Add(len(s.PostStart))
+	group.Go(func() error {
+		if err := s.runHooks(ctx); err != nil {
+			return err
+		}
+		s.resources.Warm()
+		// Not before: those who are told of it ask for leases with the first roles.
+		return component.Started()
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		return s.shutDown(server)
+	})
+	return group.Wait()
+}
+
+// runHooks runs what has to be done once after the start, side by side.
+func (s *Server) runHooks(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
 	for i, hook := range s.PostStart {
 		group.Go(func() error {
-			defer hooks.Done()
 			if err := hook.Run(ctx); err != nil {
 				return fmt.Errorf("%s: %w", hook.Name, err)
 			}
@@ -122,15 +136,6 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 			return nil
 		})
 	}
-	group.Go(func() error {
-		hooks.Wait()
-		s.resources.Warm()
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		return s.shutDown(server)
-	})
 	return group.Wait()
 }
 
