@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -108,14 +109,29 @@ func (p *Pod) Empty() bool { return len(p.Sandboxes) == 0 && len(p.Containers) =
 // ReadPod asks the runtime for all it has of the pod with that uid.
 func ReadPod(ctx context.Context, r Runtime, uid types.UID) (*Pod, error) {
 	selector := map[string]string{PodUIDLabel: string(uid)}
-	sandboxes, err := r.ListPodSandbox(ctx, &runtimeapi.ListPodSandboxRequest{
-		Filter: &runtimeapi.PodSandboxFilter{LabelSelector: selector},
+	pod := &Pod{}
+	group, ctx := errgroup.WithContext(ctx) // a pod's start waits for this: both at a time
+	group.Go(func() (err error) {
+		pod.Sandboxes, err = readSandboxes(ctx, r, selector)
+		return err
 	})
+	group.Go(func() (err error) {
+		pod.Containers, err = readContainers(ctx, r, selector)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	pod.sort()
+	return pod, nil
+}
+
+func readSandboxes(ctx context.Context, r Runtime, selector map[string]string) (sandboxes []*runtimeapi.PodSandboxStatus, err error) {
+	list, err := r.ListPodSandbox(ctx, &runtimeapi.ListPodSandboxRequest{Filter: &runtimeapi.PodSandboxFilter{LabelSelector: selector}})
 	if err != nil {
 		return nil, fmt.Errorf("list sandboxes: %w", err)
 	}
-	pod := &Pod{}
-	for _, s := range sandboxes.Items {
+	for _, s := range list.Items {
 		st, err := r.PodSandboxStatus(ctx, &runtimeapi.PodSandboxStatusRequest{PodSandboxId: s.Id})
 		if IsNotFound(err) {
 			continue // removed since the list
@@ -123,15 +139,17 @@ func ReadPod(ctx context.Context, r Runtime, uid types.UID) (*Pod, error) {
 		if err != nil {
 			return nil, fmt.Errorf("sandbox status: %w", err)
 		}
-		pod.Sandboxes = append(pod.Sandboxes, st.Status)
+		sandboxes = append(sandboxes, st.Status)
 	}
-	containers, err := r.ListContainers(ctx, &runtimeapi.ListContainersRequest{
-		Filter: &runtimeapi.ContainerFilter{LabelSelector: selector},
-	})
+	return sandboxes, nil
+}
+
+func readContainers(ctx context.Context, r Runtime, selector map[string]string) (containers []*Container, err error) {
+	list, err := r.ListContainers(ctx, &runtimeapi.ListContainersRequest{Filter: &runtimeapi.ContainerFilter{LabelSelector: selector}})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", err)
 	}
-	for _, c := range containers.Containers {
+	for _, c := range list.Containers {
 		st, err := r.ContainerStatus(ctx, &runtimeapi.ContainerStatusRequest{ContainerId: c.Id})
 		if IsNotFound(err) {
 			continue
@@ -139,14 +157,13 @@ func ReadPod(ctx context.Context, r Runtime, uid types.UID) (*Pod, error) {
 		if err != nil {
 			return nil, fmt.Errorf("container status: %w", err)
 		}
-		pod.Containers = append(pod.Containers, &Container{
+		containers = append(containers, &Container{
 			ContainerStatus: st.Status,
 			Info:            ParseInfo(st.Status.Labels, st.Status.Annotations),
 			SandboxID:       c.PodSandboxId,
 		})
 	}
-	pod.sort()
-	return pod, nil
+	return containers, nil
 }
 
 func (p *Pod) sort() {
