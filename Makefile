@@ -15,7 +15,7 @@ export CGO_ENABLED := 0
 
 # What the programs call, and what the tests call beside that.
 PACKAGES      := containerd runc containernetworking-plugins nftables iproute2 conntrack curl ca-certificates
-TEST_PACKAGES := $(PACKAGES) prometheus
+TEST_PACKAGES := $(PACKAGES) prometheus gcc libc6-dev procps
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # kubectl shows the version that upstream's build stamps into these two packages.
@@ -49,14 +49,12 @@ build: ## build all programs into bin/
 	@go build -ldflags '-s -w $(STAMP)' -o bin/ $$(go list ./cmd/... | grep -v -e /echoserver -e /pause)
 	@go build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/ ./cmd/echoserver ./cmd/pause
 
-test: test-deps build ## run all tests, the end-to-end ones included
-	go test $(UNIT)
-	$(MAKE) e2e
+test: race e2e ## run all tests, the end-to-end ones included
 
 e2e: test-deps build ## run the tests on real processes and containers
 	go test -count=1 -p 1 -timeout 20m ./test/...
 
-race: ## run the packages' tests with the race detector
+race: test-deps ## run the packages' tests with the race detector
 	CGO_ENABLED=1 go test -race $(UNIT)
 
 lint: ## go vet, gofmt and staticcheck
