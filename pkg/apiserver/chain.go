@@ -36,7 +36,7 @@ func (s *Server) chain() http.Handler {
 		s.authenticated, // who asks: certificate, token; anonymous for health and version
 		s.audited,       // written down from here on
 		s.impersonated,  // as whom
-		s.limited,       // not too many at once; long-running ones leave
+		s.limited,       // not too many at once, fairly; long-running ones leave
 		s.authorized,    // whether they may: Node, RBAC
 	)(s.routes())
 }

@@ -25,37 +25,49 @@ func ask(handler http.Handler, method, path string, user *request.User) *httptes
 	return w
 }
 
+// The smallest server has a seat for ordinary users, which one holds here.
 func TestLimit(t *testing.T) {
-	s := &Server{Config: Config{MaxRequests: 1, MaxMutating: 1}}
+	s := &Server{Config: Config{MaxRequests: 1}}
 	entered, leave := make(chan struct{}), make(chan struct{})
 	handler := s.limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("hold") {
+			w.WriteHeader(http.StatusOK)
 			entered <- struct{}{}
 			<-leave
 		}
 	}))
 	nobody, admin := &request.User{Name: "n"}, &request.User{Name: "a", Groups: []string{request.GroupMasters}}
 	held := make(chan int)
-	go func() { held <- ask(handler, "GET", "/api/v1/pods?hold", nobody).Code }()
-	<-entered
+	hold := func(path string) {
+		go func() { held <- ask(handler, "GET", path, nobody).Code }()
+		<-entered
+	}
+	hold("/api/v1/pods?watch=1&hold") // is going: it has left
+	hold("/api/v1/namespaces/a/pods/p/log?hold")
+	hold("/api/v1/pods?hold")
 	for _, tt := range []struct {
 		name, method, path string
 		user               *request.User
 		want               int
 	}{
-		{"a second read", "GET", "/api/v1/pods", nobody, 429},
-		{"a write beside it", "POST", "/api/v1/namespaces/a/pods", nobody, 200},
-		{"a watch", "GET", "/api/v1/pods?watch=1", nobody, 200},
+		{"a second read, that waits", "GET", "/api/v1/pods?timeout=1ms", nobody, 429},
+		{"a Lease", "PUT", "/apis/coordination.k8s.io/v1/namespaces/a/leases/l", nobody, 200},
+		{"a probe", "GET", "/readyz/etcd", nobody, 200},
 		{"an administrator", "GET", "/api/v1/pods", admin, 200},
 	} {
-		got := ask(handler, tt.method, tt.path, tt.user)
+		got := ask(s.informed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			request.From(r.Context()).User = tt.user
+			handler.ServeHTTP(w, r)
+		})), tt.method, tt.path, tt.user)
 		if got.Code != tt.want || (got.Code == 429) != (got.Header().Get("Retry-After") == "1") {
 			t.Errorf("%s: %d %v", tt.name, got.Code, got.Header())
 		}
 	}
 	close(leave)
-	if code := <-held; code != 200 {
-		t.Errorf("the first read: %d", code)
+	for range 3 {
+		if code := <-held; code != 200 {
+			t.Errorf("a request that ran: %d", code)
+		}
 	}
 	if got := ask(handler, "GET", "/api/v1/pods", nobody); got.Code != 200 {
 		t.Errorf("a read afterwards: %d", got.Code)
@@ -143,7 +155,7 @@ func TestFlags(t *testing.T) {
 		{"--authorization-mode Maybe", "use Node, RBAC, AlwaysAllow or AlwaysDeny"},
 		{"--tls-cert-file x", "go together"},
 		{"--token-auth-file /does/not/exist", "--token-auth-file"},
-		{"--audit-policy-file x", "not supported"},
+		{"--audit-policy-file x", "--audit-policy-file"},
 		{"--runtime-config nope/v1=true", "give a group version that is served"},
 		{"--kubeconfig x", "not for the API server"},
 		{"--nonsense", "unknown flag"},

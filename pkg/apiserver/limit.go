@@ -3,64 +3,50 @@ package apiserver
 import (
 	"net/http"
 
+	"slowmo/pkg/apiserver/fairness"
 	"slowmo/pkg/apiserver/request"
 )
 
-// limited lets so many requests through at once and turns the others away with
-// 429, so that a flood slows its senders and not the server. Reads and writes
-// are counted apart. Long-running requests are not counted, nor are administrators', who
-// must get in to mend things.
+// limited lets so many requests run at once, shared fairly between users. A
+// watch counts until it is going; connections to pods and nodes, whose time is
+// not the server's, only have to come through.
 func (s *Server) limited(next http.Handler) http.Handler {
-	reads, writes := newLimit("readOnly", s.MaxRequests), newLimit("mutating", s.MaxMutating)
+	limiter := fairness.New(s.MaxRequests + s.MaxMutating)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := request.From(r.Context())
-		if longRunning(state.Info) || state.User.In(request.GroupMasters) {
-			next.ServeHTTP(w, r)
-			return
-		}
-		limit := writes
-		if state.Info.ReadOnly() {
-			limit = reads
-		}
-		if !limit.enter() {
+		leave, err := limiter.Enter(r.Context(), state.User, state.Info)
+		if err != nil {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "Too many requests, please try again later.", http.StatusTooManyRequests)
 			return
 		}
-		defer limit.leave()
+		defer leave()
+		switch {
+		case !longRunning(state.Info):
+		case state.Info.Verb == "watch":
+			w = &leaver{ResponseWriter: w, leave: leave}
+		default:
+			leave()
+		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// limit counts requests of one kind that are under way.
-type limit struct {
-	kind  string
-	slots chan struct{} // nil: no limit
+// leaver is a ResponseWriter that says when the answer begins.
+type leaver struct {
+	http.ResponseWriter
+	leave func() // may be called often
 }
 
-func newLimit(kind string, most int) limit {
-	l := limit{kind: kind}
-	if most > 0 {
-		l.slots = make(chan struct{}, most)
-	}
-	return l
+func (l *leaver) WriteHeader(code int) {
+	l.leave()
+	l.ResponseWriter.WriteHeader(code)
 }
 
-func (l limit) enter() bool {
-	if l.slots != nil {
-		select {
-		case l.slots <- struct{}{}:
-		default:
-			return false
-		}
-	}
-	inflight.WithLabelValues(l.kind).Inc()
-	return true
+func (l *leaver) Write(data []byte) (int, error) {
+	l.leave()
+	return l.ResponseWriter.Write(data)
 }
 
-func (l limit) leave() {
-	inflight.WithLabelValues(l.kind).Dec()
-	if l.slots != nil {
-		<-l.slots
-	}
-}
+// Unwrap lets http.ResponseController reach what is below.
+func (l *leaver) Unwrap() http.ResponseWriter { return l.ResponseWriter }

@@ -30,9 +30,6 @@ var (
 	etcdDurations = promauto.With(component.Registry).NewHistogramVec(prometheus.HistogramOpts{
 		Name: "etcd_request_duration_seconds", Help: "Time that a request to etcd took.", Buckets: timeBuckets,
 	}, []string{"operation", "group", "resource"})
-	inflight = promauto.With(component.Registry).NewGaugeVec(prometheus.GaugeOpts{
-		Name: "apiserver_current_inflight_requests", Help: "Requests under way that count against a limit.",
-	}, []string{"request_kind"})
 	longrunning = promauto.With(component.Registry).NewGaugeVec(prometheus.GaugeOpts{
 		Name: "apiserver_longrunning_requests", Help: "Watches and connections under way.",
 	}, []string{"verb", "group", "version", "resource", "subresource", "scope", "component"})

@@ -110,8 +110,8 @@ func (o *Options) AddTo(f *component.Flags) {
 	f.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "how long events are kept")
 	f.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "not supported: everything is logged, at level Metadata")
 	f.StringVar(&o.AuditLogPath, "audit-log-path", "", "audit log file; - is standard output, empty writes none")
-	f.IntVar(&o.MaxRequests, "max-requests-inflight", o.MaxRequests, "reads at once; 0 is no limit")
-	f.IntVar(&o.MaxMutating, "max-mutating-requests-inflight", o.MaxMutating, "writes at once; 0 is no limit")
+	f.IntVar(&o.MaxRequests, "max-requests-inflight", o.MaxRequests, "requests at once, together with --max-mutating-requests-inflight, shared fairly between users; 0 for both is no limit")
+	f.IntVar(&o.MaxMutating, "max-mutating-requests-inflight", o.MaxMutating, "added to --max-requests-inflight")
 	f.BoolVar(&o.Profiling, "profiling", o.Profiling, "serve /debug/pprof")
 	f.DurationVar(&o.ShutdownDelay, "shutdown-delay-duration", 0, "how long to serve on after the end was asked for, not ready")
 }

@@ -45,7 +45,7 @@ type Config struct {
 
 	Address                  string // host:port at which clients are told to reach the server
 	TLS                      *tls.Config
-	MaxRequests, MaxMutating int // at once; 0 is no limit
+	MaxRequests, MaxMutating int // their sum may run at once; 0 is no limit
 	Profiling                bool
 	ShutdownDelay            time.Duration // how long to serve on, not ready, after the end was asked for
 
