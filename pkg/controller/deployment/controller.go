@@ -43,6 +43,7 @@ type Controller struct {
 	writes  control.Writes
 	settle  *control.Settle
 
+	parents         control.Parents[*appsv1.Deployment]
 	deployments     appslisters.DeploymentLister
 	deploymentStore cache.Store
 	sets            cache.SharedIndexInformer // indexed by controller
@@ -62,12 +63,18 @@ func New(env *control.Env, workers int) control.Controller {
 		sets:            apps.ReplicaSets().Informer(),
 		pods:            env.Informers.Core().V1().Pods().Informer(),
 	}
+	c.parents = control.Parents[*appsv1.Deployment]{Kind: kind.Kind, Cache: apps.Deployments().Informer().GetIndexer(),
+		Selector: func(d *appsv1.Deployment) (labels.Selector, error) {
+			return metav1.LabelSelectorAsSelector(d.Spec.Selector)
+		}}
 	control.WithIndex(c.sets, control.ByController, control.ControllerIndex)
 	control.WithIndex(c.pods, control.ByController, control.ControllerIndex)
 	control.Watch(env, apps.Deployments().Informer(), "deployments.apps", func(e control.Event[*appsv1.Deployment]) {
 		c.queue.Add(e.Key, e.Ref)
 	})
-	control.Watch(env, c.sets, "replicasets.apps", c.replicaSetChanged)
+	control.Watch(env, c.sets, "replicasets.apps", func(e control.Event[*appsv1.ReplicaSet]) {
+		control.WakeParents(c.parents, c.queue, e)
+	})
 	control.Watch(env, c.pods, "pods", c.podChanged)
 	return c
 }
@@ -76,24 +83,6 @@ func New(env *control.Env, workers int) control.Controller {
 func (c *Controller) Run(ctx context.Context) error {
 	c.queue.Run(ctx, c.workers, c.sync)
 	return nil
-}
-
-// replicaSetChanged wakes the Deployment that controls the ReplicaSet, the one
-// that did before, and for an orphan all that its labels would let adopt it.
-func (c *Controller) replicaSetChanged(e control.Event[*appsv1.ReplicaSet]) {
-	for _, rs := range []*appsv1.ReplicaSet{e.Old, e.New} {
-		if d := c.controllerOf(rs); d != nil {
-			c.queue.Add(control.Key(d), e.Ref)
-		}
-	}
-	if rs := e.New; rs != nil && metav1.GetControllerOfNoCopy(rs) == nil && rs.DeletionTimestamp == nil {
-		all, _ := c.deployments.Deployments(rs.Namespace).List(labels.Everything()) // a cache list has no errors
-		for _, d := range all {
-			if selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector); err == nil && selector.Matches(labels.Set(rs.Labels)) {
-				c.queue.Add(control.Key(d), e.Ref)
-			}
-		}
-	}
 }
 
 // podChanged wakes a Deployment that recreates: it waits for old pods to end.
@@ -110,25 +99,9 @@ func (c *Controller) podChanged(e control.Event[*v1.Pod]) {
 	if !ok {
 		return
 	}
-	if d := c.controllerOf(obj.(*appsv1.ReplicaSet)); d != nil && d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
+	if d, ok := c.parents.Of(obj.(*appsv1.ReplicaSet)); ok && d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
 		c.queue.Add(control.Key(d), e.Ref)
 	}
-}
-
-// controllerOf returns the Deployment that controls rs, or nil.
-func (c *Controller) controllerOf(rs *appsv1.ReplicaSet) *appsv1.Deployment {
-	if rs == nil {
-		return nil
-	}
-	owner := metav1.GetControllerOfNoCopy(rs)
-	if owner == nil || owner.Kind != kind.Kind {
-		return nil
-	}
-	d, err := c.deployments.Deployments(rs.Namespace).Get(owner.Name)
-	if err != nil || d.UID != owner.UID {
-		return nil
-	}
-	return d
 }
 
 func (c *Controller) sync(ctx context.Context, key string) error {

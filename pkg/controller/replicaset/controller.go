@@ -57,10 +57,14 @@ func New(env *control.Env, workers int) control.Controller {
 		sets:    sets.Informer(),
 		pods:    env.Informers.Core().V1().Pods().Informer(),
 	}
+	parents := control.Parents[*appsv1.ReplicaSet]{Kind: kind.Kind, Cache: c.sets.GetIndexer(),
+		Selector: func(rs *appsv1.ReplicaSet) (labels.Selector, error) {
+			return metav1.LabelSelectorAsSelector(rs.Spec.Selector)
+		}}
 	control.WithIndex(c.sets, control.ByController, control.ControllerIndex)
 	control.WithIndex(c.pods, control.ByController, control.ControllerIndex)
 	control.Watch(env, c.sets, "replicasets.apps", func(e control.Event[*appsv1.ReplicaSet]) { c.queue.Add(e.Key, e.Ref) })
-	control.Watch(env, c.pods, "pods", c.podChanged)
+	control.Watch(env, c.pods, "pods", func(e control.Event[*v1.Pod]) { control.WakeParents(parents, c.queue, e) })
 	return c
 }
 
@@ -68,39 +72,6 @@ func New(env *control.Env, workers int) control.Controller {
 func (c *Controller) Run(ctx context.Context) error {
 	c.queue.Run(ctx, c.workers, c.sync)
 	return nil
-}
-
-// podChanged wakes the ReplicaSet that controls the pod, the one that did before,
-// and for an orphan all whose selectors would let them adopt it.
-func (c *Controller) podChanged(e control.Event[*v1.Pod]) {
-	for _, pod := range []*v1.Pod{e.Old, e.New} {
-		if rs := c.controllerOf(pod); rs != nil {
-			c.queue.Add(control.Key(rs), e.Ref)
-		}
-	}
-	if pod := e.New; pod != nil && metav1.GetControllerOfNoCopy(pod) == nil && pod.DeletionTimestamp == nil {
-		all, _ := c.lister.ReplicaSets(pod.Namespace).List(labels.Everything()) // a cache list has no errors
-		for _, rs := range all {
-			if selector, err := metav1.LabelSelectorAsSelector(rs.Spec.Selector); err == nil && selector.Matches(labels.Set(pod.Labels)) {
-				c.queue.Add(control.Key(rs), e.Ref)
-			}
-		}
-	}
-}
-
-func (c *Controller) controllerOf(pod *v1.Pod) *appsv1.ReplicaSet {
-	if pod == nil {
-		return nil
-	}
-	owner := metav1.GetControllerOfNoCopy(pod)
-	if owner == nil || owner.Kind != kind.Kind {
-		return nil
-	}
-	rs, err := c.lister.ReplicaSets(pod.Namespace).Get(owner.Name)
-	if err != nil || rs.UID != owner.UID {
-		return nil
-	}
-	return rs
 }
 
 func (c *Controller) sync(ctx context.Context, key string) error {
