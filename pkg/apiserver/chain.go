@@ -84,7 +84,7 @@ func (s *Server) informed(next http.Handler) http.Handler {
 			state.Cause = sent
 			state.Annotate("slowmo/cause", sent)
 		}
-		ctx, cancel := s.lifetime(r, longRunning(state.Info))
+		ctx, cancel := s.lifetime(r, state.Info.LongRunning())
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(api.WithTime(request.With(ctx, state), now)))
 	})
@@ -104,18 +104,6 @@ func (s *Server) lifetime(r *http.Request, long bool) (context.Context, context.
 	return ctx, func() { stop(); cancel() }
 }
 
-// longRunning says whether a request is a connection more than a question.
-func longRunning(info *request.Info) bool {
-	if info.Verb == "watch" {
-		return true
-	}
-	switch info.Subresource {
-	case "attach", "exec", "log", "portforward", "proxy":
-		return true
-	}
-	return strings.HasPrefix(info.Path, "/debug/pprof/")
-}
-
 func auditID(r *http.Request) string {
 	if id := r.Header.Get("Audit-ID"); id != "" && len(id) <= 64 {
 		return id
@@ -124,18 +112,19 @@ func auditID(r *http.Request) string {
 }
 
 func (s *Server) authenticated(next http.Handler) http.Handler {
+	refuse := s.audited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		wire.Error(w, r, apierrors.NewUnauthorized("Unauthorized"))
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, known, err := s.Authenticator.Authenticate(r)
 		switch {
-		case err != nil:
-			slog.Debug("a request was not authenticated", "path", r.URL.Path, "error", err)
-			wire.Error(w, r, apierrors.NewUnauthorized("Unauthorized"))
-			return
-		case known:
-		case public(r.URL.Path):
+		case err == nil && known:
+		case err == nil && public(r.URL.Path):
 			user = &request.User{Name: request.Anonymous, Groups: []string{request.GroupUnauthenticated}}
 		default:
-			wire.Error(w, r, apierrors.NewUnauthorized("Unauthorized"))
+			slog.Debug("a request was not authenticated", "path", r.URL.Path, "error", err)
+			request.From(r.Context()).User = &request.User{} // nobody, for the audit
+			refuse.ServeHTTP(w, r)
 			return
 		}
 		r.Header.Del("Authorization") // nothing behind needs the secret

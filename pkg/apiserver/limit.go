@@ -22,7 +22,7 @@ func (s *Server) limited(next http.Handler) http.Handler {
 		}
 		defer leave()
 		switch {
-		case !longRunning(state.Info):
+		case !state.Info.LongRunning():
 		case state.Info.Verb == "watch":
 			w = &leaver{ResponseWriter: w, leave: leave}
 		default:

@@ -128,6 +128,29 @@ func (s *started) stop() error {
 	return <-s.ended
 }
 
+// send sends a request. headers are "Name: value" lines.
+func (s *started) send(method, url, body string, headers ...string) (answerOf, error) {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		return answerOf{}, err
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Set(name, value)
+	}
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return answerOf{}, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	out := answerOf{code: resp.StatusCode, header: resp.Header, raw: raw}
+	if json.Unmarshal(raw, &out.body) != nil {
+		out.body = nil
+	}
+	return out, err
+}
+
 // answerOf is what came back from a request.
 type answerOf struct {
 	code   int
@@ -139,29 +162,10 @@ type answerOf struct {
 // do sends a request as admin. headers are "Name: value" lines.
 func do(t *testing.T, method, path, body string, headers ...string) answerOf {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, server.url+path, strings.NewReader(body))
+	headers = append([]string{"Authorization: Bearer admin-token", "Content-Type: application/json", "User-Agent: test/1"}, headers...)
+	out, err := (&started{client: server.client}).send(method, server.url+path, body, headers...)
 	if err != nil {
 		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer admin-token")
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("User-Agent", "test/1")
-	for _, line := range headers {
-		name, value, _ := strings.Cut(line, ": ")
-		r.Header.Set(name, value)
-	}
-	resp, err := server.client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := answerOf{code: resp.StatusCode, header: resp.Header, raw: raw}
-	if json.Unmarshal(raw, &out.body) != nil {
-		out.body = nil
 	}
 	return out
 }

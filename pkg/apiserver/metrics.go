@@ -46,7 +46,7 @@ func (s *Server) measured(next http.Handler) http.Handler {
 		info := request.InfoFrom(r.Context())
 		labels := labelsOf(info, r)
 		answer := &answer{ResponseWriter: w, code: http.StatusOK}
-		if longRunning(info) {
+		if info.LongRunning() {
 			gauge := longrunning.WithLabelValues(labels[0], labels[2], labels[3], labels[4], labels[5], labels[6], labels[7])
 			gauge.Inc()
 			defer gauge.Dec()

@@ -51,6 +51,9 @@ type Options struct {
 	EventTTL                 time.Duration
 	AuditPolicyFile          string
 	AuditLogPath             string
+	AuditMaxSize             int // megabytes
+	AuditMaxBackups          int // files
+	AuditMaxAge              int // days
 	MaxRequests, MaxMutating int
 	Profiling                bool
 	ShutdownDelay            time.Duration
@@ -68,6 +71,7 @@ func NewOptions() *Options {
 		NodePorts:            "30000-32767",
 		ServiceAccountIssuer: "https://kubernetes.default.svc.cluster.local",
 		EventTTL:             time.Hour,
+		AuditMaxSize:         100,
 		MaxRequests:          400,
 		MaxMutating:          200,
 		Profiling:            true,
@@ -108,8 +112,11 @@ func (o *Options) AddTo(f *component.Flags) {
 
 	f.StringToStringVar(&o.RuntimeConfig, "runtime-config", nil, "group versions to serve or not: apps/v1=false; api/all=true is what is done anyway")
 	f.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "how long events are kept")
-	f.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "not supported: everything is logged, at level Metadata")
+	f.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "what is written to the audit log, a Policy of audit.k8s.io/v1; without it every request is, at level Metadata")
 	f.StringVar(&o.AuditLogPath, "audit-log-path", "", "audit log file; - is standard output, empty writes none")
+	f.IntVar(&o.AuditMaxSize, "audit-log-maxsize", o.AuditMaxSize, "megabytes at which a new audit log file is begun")
+	f.IntVar(&o.AuditMaxBackups, "audit-log-maxbackup", 0, "old audit log files that are kept; 0 is all")
+	f.IntVar(&o.AuditMaxAge, "audit-log-maxage", 0, "days for which old audit log files are kept; 0 is for ever")
 	f.IntVar(&o.MaxRequests, "max-requests-inflight", o.MaxRequests, "requests at once, together with --max-mutating-requests-inflight, shared fairly between users; 0 for both is no limit")
 	f.IntVar(&o.MaxMutating, "max-mutating-requests-inflight", o.MaxMutating, "added to --max-requests-inflight")
 	f.BoolVar(&o.Profiling, "profiling", o.Profiling, "serve /debug/pprof")
@@ -143,8 +150,11 @@ func (o *Options) Validate() error {
 	if (o.KubeletCertFile == "") != (o.KubeletKeyFile == "") {
 		return component.Usagef("--kubelet-client-certificate and --kubelet-client-key go together: give both or none")
 	}
-	if o.AuditPolicyFile != "" {
-		return component.Usagef("--audit-policy-file is not supported: leave it out, every request is logged at level Metadata")
+	if o.AuditMaxSize < 0 || o.AuditMaxBackups < 0 || o.AuditMaxAge < 0 {
+		return component.Usagef("--audit-log-maxsize, --audit-log-maxbackup and --audit-log-maxage are at least 0")
+	}
+	if o.MaxRequests < 0 || o.MaxMutating < 0 {
+		return component.Usagef("--max-requests-inflight and --max-mutating-requests-inflight are at least 0")
 	}
 	for flag, file := range map[string]string{"client-ca-file": o.ClientCAFile, "token-auth-file": o.TokenAuthFile,
 		"tls-cert-file": o.TLSCertFile, "tls-private-key-file": o.TLSKeyFile} {

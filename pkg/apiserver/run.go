@@ -98,10 +98,10 @@ func Run(ctx context.Context, o *Options) error {
 	if p.identity, err = o.newIdentity(advertised, ranges[0].Addr().Next()); err != nil {
 		return err
 	}
-	if o.AuditLogPath != "" {
-		if p.audit, err = audit.Open(o.AuditLogPath); err != nil {
-			return err
-		}
+	if p.audit, err = o.openAudit(); err != nil {
+		return err
+	}
+	if p.audit != nil {
 		defer p.audit.Close()
 	}
 	if p.listener, err = o.listen(); err != nil {
@@ -131,6 +131,22 @@ func Run(ctx context.Context, o *Options) error {
 		slog.Info("serving", "address", p.listener.Addr(), "version", component.Version, "after", time.Since(started).Round(time.Millisecond))
 		return p.beside(ctx, func(ctx context.Context) error { return server.Run(ctx, p.listener) })
 	})
+}
+
+// openAudit returns nil if no log is wanted. A policy is read all the same: what
+// is wrong with it is better said before it is needed.
+func (o *Options) openAudit() (*audit.Log, error) {
+	config := audit.Config{Path: o.AuditLogPath, MaxSize: o.AuditMaxSize, MaxBackups: o.AuditMaxBackups, MaxAge: o.AuditMaxAge}
+	if o.AuditPolicyFile != "" {
+		var err error
+		if config.Policy, err = audit.ReadPolicy(o.AuditPolicyFile); err != nil {
+			return nil, component.Usagef("--audit-policy-file: %w", err)
+		}
+	}
+	if o.AuditLogPath == "" {
+		return nil, nil
+	}
+	return audit.Open(config)
 }
 
 // withStore keeps the store following etcd until work has returned.

@@ -1,29 +1,28 @@
 // Package audit writes down who asked the server for what and how it answered,
 // a line of JSON each, in the form audit.k8s.io/v1.
 //
-//	log, err := audit.Open(path)
+//	log, err := audit.Open(audit.Config{Path: path, Policy: policy})
 //	handler := log.Audit(next)   // a step of the chain, behind authentication
 //	...
 //	err = log.Close()            // after the last request
 //
-// One event is written for each request when it is over, at level Metadata:
-// who, what, how it ended, no bodies. Long-running requests are written when
-// they begin as well. The event carries the annotations that other steps
-// gathered, so an event says why a request was allowed and what caused it.
+// A Policy says of which requests how much is written, and at which stages: when
+// one comes, when a long-running one begins to be answered, when it is over or
+// has panicked. Without a policy all are written when they are over, without
+// bodies. An event carries the annotations that other steps gathered, so it says
+// why a request was allowed and what caused it.
+//
+// Bodies are written as JSON, whatever they were sent in: who decodes or encodes
+// them notes them in the request's State, if the policy wants them.
 //
 // https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
 package audit
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -33,102 +32,115 @@ import (
 // Header is the response header that names the request's event.
 const Header = "Audit-ID"
 
-// Log is an audit log. It is safe for concurrent use; lines are never mixed.
-type Log struct {
-	mu     sync.Mutex
-	out    io.WriteCloser
-	failed bool // the last write failed; said once, not for each request
-}
-
-// Open appends to the file at path, in mode 0600, or writes to standard output
-// if path is "-".
-func Open(path string) (*Log, error) {
-	if path == "-" {
-		return &Log{out: os.Stdout}, nil
-	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("--audit-log-path: %w", err)
-	}
-	return &Log{out: file}, nil
-}
-
-// Close closes the file.
-func (l *Log) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Close()
-}
-
-// Audit serves next and writes the request's event. It needs the State of
+// Audit serves next and writes the request's events. It needs the State of
 // package request in the context, with its user.
 func (l *Log) Audit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := request.From(r.Context())
-		event := newEvent(r, state)
 		w.Header().Set(Header, state.AuditID)
-		answer := &answer{ResponseWriter: w}
-		if state.Info.Verb == "watch" {
-			answer.started = func() { l.write(event, "ResponseStarted", answer, state) }
+		decision := l.policy.decide(state.User, state.Info)
+		if decision.level == LevelNone {
+			next.ServeHTTP(w, r)
+			return
 		}
-		stage := "Panic"
-		defer func() { l.write(event, stage, answer, state) }()
-		next.ServeHTTP(answer, r)
-		stage = "ResponseComplete"
+		resource := state.Info.IsResource
+		state.Note = &request.Note{
+			WantRequest:  resource && decision.level.atLeast(LevelRequest),
+			WantResponse: resource && decision.level.atLeast(LevelRequestResponse),
+		}
+		e := &entry{log: l, decision: decision, state: state, event: newEvent(r, state)}
+		e.Level = decision.level
+		e.serve(next, w, r)
 	})
 }
 
-// write completes the event with what is known by now.
-func (l *Log) write(e event, stage string, a *answer, state *request.State) {
-	e.Stage = stage
-	e.StageTimestamp = metav1.NowMicro()
-	e.Annotations = state.Annotations()
-	e.ResponseStatus = a.status(stage == "Panic")
-	if actual := userInfo(state.User); state.User != e.real {
-		e.ImpersonatedUser = &actual
-	}
-	line, err := json.Marshal(e)
-	if err == nil {
-		l.mu.Lock()
-		_, err = l.out.Write(append(line, '\n'))
-		first := err != nil && !l.failed
-		l.failed = err != nil
-		l.mu.Unlock()
-		if first {
-			slog.Error("audit log cannot be written", "error", err)
+// entry is one request that is written down.
+type entry struct {
+	event
+	log      *Log
+	decision decision
+	state    *request.State
+	code     int // of the answer; 0 before there is one
+}
+
+func (e *entry) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	e.write(RequestReceived)
+	defer func() {
+		if problem := recover(); problem != nil {
+			e.ResponseStatus = &metav1.Status{Code: http.StatusInternalServerError, Status: metav1.StatusFailure,
+				Reason: metav1.StatusReasonInternalError, Message: fmt.Sprintf("APIServer panic'd: %v", problem)}
+			e.write(Panic)
+			panic(problem)
 		}
+	}()
+	next.ServeHTTP(&answer{ResponseWriter: w, entry: e}, r)
+	if e.code == 0 {
+		e.answered(http.StatusOK)
+	}
+	e.complete()
+	e.write(ResponseComplete)
+}
+
+// answered is called when the answer begins.
+func (e *entry) answered(code int) {
+	e.code = code
+	e.ResponseStatus = &metav1.Status{Code: int32(code)}
+	if e.state.Info.LongRunning() {
+		e.write(ResponseStarted)
+	}
+}
+
+// complete fills in what is known when the request is over.
+func (e *entry) complete() {
+	note := e.state.Note
+	if sent := note.Status; sent != nil && (sent.Code == 0 || int(sent.Code) == e.code) {
+		e.ResponseStatus.Status, e.ResponseStatus.Reason = sent.Status, sent.Reason
+		e.ResponseStatus.Message, e.ResponseStatus.Details = sent.Message, sent.Details
+	}
+	if ref := e.ObjectRef; ref != nil && note.Object != nil {
+		if ref.Name == "" {
+			ref.Name = note.Object.GetName()
+		}
+		if ref.Namespace == "" {
+			ref.Namespace = note.Object.GetNamespace()
+		}
+		ref.UID, ref.ResourceVersion = note.Object.GetUID(), note.Object.GetResourceVersion()
+	}
+	e.RequestObject, e.ResponseObject = note.Request, note.Response
+	if e.decision.omitManaged {
+		e.RequestObject, e.ResponseObject = withoutManaged(note.Request), withoutManaged(note.Response)
+	}
+}
+
+func (e *entry) write(stage Stage) {
+	if !e.decision.writes(stage) {
 		return
 	}
-	slog.Error("audit event cannot be encoded", "error", err)
+	e.Stage, e.StageTimestamp = stage, metav1.NowMicro()
+	e.Annotations = e.state.Annotations()
+	if e.state.User != e.real {
+		actual := userInfo(e.state.User)
+		e.ImpersonatedUser = &actual
+	}
+	e.log.write(e.event)
 }
 
-// answer notes how a request was answered.
+// answer notes when a request is answered, and how.
 type answer struct {
 	http.ResponseWriter
-	code    int
-	problem []byte // the beginning of the body of an error
-	started func() // called once the header is out; may be nil
+	entry *entry
 }
 
-// maxProblem bounds what is kept of an error's body.
-const maxProblem = 8 << 10
-
 func (a *answer) WriteHeader(code int) {
-	if a.code == 0 && code >= 200 || code == http.StatusSwitchingProtocols {
-		a.code = code
-		if a.started != nil {
-			a.started()
-		}
+	if a.entry.code == 0 && (code >= 200 || code == http.StatusSwitchingProtocols) {
+		a.entry.answered(code)
 	}
 	a.ResponseWriter.WriteHeader(code)
 }
 
 func (a *answer) Write(data []byte) (int, error) {
-	if a.code == 0 {
-		a.WriteHeader(http.StatusOK)
-	}
-	if a.code >= 400 && len(a.problem) < maxProblem {
-		a.problem = append(a.problem, data[:min(len(data), maxProblem-len(a.problem))]...)
+	if a.entry.code == 0 {
+		a.entry.answered(http.StatusOK)
 	}
 	return a.ResponseWriter.Write(data)
 }
@@ -138,26 +150,11 @@ func (a *answer) Flush() { _ = http.NewResponseController(a.ResponseWriter).Flus
 
 // Hijack hands the connection over, which is how an upgraded one is served.
 func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	a.code = http.StatusSwitchingProtocols
+	if a.entry.code == 0 {
+		a.entry.answered(http.StatusSwitchingProtocols)
+	}
 	return http.NewResponseController(a.ResponseWriter).Hijack()
 }
 
 // Unwrap returns the writer below.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
-// status is what the event says of the answer: its code and, if it was an
-// error's Status, the reason.
-func (a *answer) status(panicked bool) *metav1.Status {
-	status := &metav1.Status{Code: int32(a.code)}
-	if panicked {
-		status.Code = http.StatusInternalServerError
-	}
-	if a.code == 0 && !panicked {
-		status.Code = http.StatusOK
-	}
-	var sent metav1.Status
-	if len(a.problem) > 0 && json.Unmarshal(a.problem, &sent) == nil && sent.Kind == "Status" {
-		status.Status, status.Reason, status.Message, status.Details = sent.Status, sent.Reason, sent.Message, sent.Details
-	}
-	return status
-}

@@ -1,12 +1,14 @@
 package audit
 
 import (
+	"encoding/json"
 	"net"
 	"net/http"
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"slowmo/pkg/apiserver/request"
 )
@@ -18,9 +20,9 @@ type event struct {
 	Kind       string `json:"kind"`
 	APIVersion string `json:"apiVersion"`
 
-	Level                    string                     `json:"level"`
+	Level                    Level                      `json:"level"`
 	AuditID                  string                     `json:"auditID"`
-	Stage                    string                     `json:"stage"`
+	Stage                    Stage                      `json:"stage"`
 	RequestURI               string                     `json:"requestURI"`
 	Verb                     string                     `json:"verb"`
 	User                     authenticationv1.UserInfo  `json:"user"`
@@ -29,6 +31,8 @@ type event struct {
 	UserAgent                string                     `json:"userAgent,omitempty"`
 	ObjectRef                *objectRef                 `json:"objectRef,omitempty"`
 	ResponseStatus           *metav1.Status             `json:"responseStatus,omitempty"`
+	RequestObject            json.RawMessage            `json:"requestObject,omitempty"`
+	ResponseObject           json.RawMessage            `json:"responseObject,omitempty"`
 	RequestReceivedTimestamp metav1.MicroTime           `json:"requestReceivedTimestamp"`
 	StageTimestamp           metav1.MicroTime           `json:"stageTimestamp"`
 	Annotations              map[string]string          `json:"annotations,omitempty"`
@@ -37,20 +41,23 @@ type event struct {
 }
 
 type objectRef struct {
-	Resource    string `json:"resource,omitempty"`
-	Namespace   string `json:"namespace,omitempty"`
-	Name        string `json:"name,omitempty"`
-	APIGroup    string `json:"apiGroup,omitempty"`
-	APIVersion  string `json:"apiVersion,omitempty"`
-	Subresource string `json:"subresource,omitempty"`
+	Resource        string    `json:"resource,omitempty"`
+	Namespace       string    `json:"namespace,omitempty"`
+	Name            string    `json:"name,omitempty"`
+	UID             types.UID `json:"uid,omitempty"`
+	APIGroup        string    `json:"apiGroup,omitempty"`
+	APIVersion      string    `json:"apiVersion,omitempty"`
+	ResourceVersion string    `json:"resourceVersion,omitempty"`
+	Subresource     string    `json:"subresource,omitempty"`
 }
+
+const version = "audit.k8s.io/v1"
 
 // newEvent says what is known when the request arrives.
 func newEvent(r *http.Request, state *request.State) event {
 	e := event{
 		Kind:                     "Event",
-		APIVersion:               "audit.k8s.io/v1",
-		Level:                    "Metadata",
+		APIVersion:               version,
 		AuditID:                  state.AuditID,
 		RequestURI:               r.URL.RequestURI(),
 		Verb:                     state.Info.Verb,
@@ -109,4 +116,25 @@ func agent(r *http.Request) string {
 		return name[:longestAgent] + "...TRUNCATED"
 	}
 	return name
+}
+
+// withoutManaged takes the managedFields out of an object and out of a list's items.
+func withoutManaged(data []byte) []byte {
+	var object map[string]any
+	if json.Unmarshal(data, &object) != nil {
+		return data // nothing that could have any
+	}
+	items, _ := object["items"].([]any)
+	for _, each := range append(items, object) {
+		if fields, ok := each.(map[string]any); ok {
+			if meta, ok := fields["metadata"].(map[string]any); ok {
+				delete(meta, "managedFields")
+			}
+		}
+	}
+	out, err := json.Marshal(object)
+	if err != nil {
+		return data
+	}
+	return out
 }

@@ -15,6 +15,8 @@ type State struct {
 	AuditID  string
 	// Cause is the request's Slowmo-Cause header, bounded; empty if not sent.
 	Cause string
+	// Note is what the audit step wants to be told; nil if nothing.
+	Note *Note
 
 	mu          sync.Mutex
 	annotations map[string]string

@@ -1,5 +1,7 @@
 package request
 
+import "strings"
+
 // Info is what a request asks for, read from its method, path and query alone.
 type Info struct {
 	// IsResource is true for paths below /api and /apis that name a resource.
@@ -47,4 +49,16 @@ func (i *Info) ReadOnly() bool {
 		return true
 	}
 	return false
+}
+
+// LongRunning says whether a request is a connection more than a question.
+func (i *Info) LongRunning() bool {
+	if i.Verb == "watch" {
+		return true
+	}
+	switch i.Subresource {
+	case "attach", "exec", "log", "portforward", "proxy":
+		return true
+	}
+	return strings.HasPrefix(i.Path, "/debug/pprof/")
 }

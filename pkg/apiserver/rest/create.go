@@ -66,6 +66,7 @@ func (w *write) decodeBody() (api.Object, error) {
 	if err := w.decoder.Decode(w.state, contentType, body, obj, kind.GVK, w.validation); err != nil {
 		return nil, err
 	}
+	w.state.NoteRequest(obj)
 	return obj, nil
 }
 

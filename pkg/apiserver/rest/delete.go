@@ -87,6 +87,9 @@ func (c *call) deleteOptions() (*metav1.DeleteOptions, error) {
 		return nil, err
 	}
 	options.TypeMeta = optionsType("DeleteOptions")
+	if len(body) > 0 {
+		c.state.NoteRequest(options)
+	}
 	return options, invalidOptions("DeleteOptions", validation.ValidateDeleteOptions(options))
 }
 

@@ -51,6 +51,9 @@ func (c *call) patch() error {
 	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun), patched: true,
 		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
 	m := &modification{write: w}
+	if kind != types.ApplyYAMLPatchType {
+		c.state.NoteRequest(json.RawMessage(body))
+	}
 	switch kind {
 	case types.JSONPatchType:
 		m.edit, err = w.jsonPatch(body)
@@ -211,6 +214,7 @@ func (w *write) applyPatch(body []byte, force bool) (edit, error) {
 	if err := yaml.Unmarshal(body, &wanted); err != nil {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
 	}
+	w.state.NoteRequest(wanted)
 	return func(present api.Object) (api.Object, error) {
 		patch := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(wanted)}
 		merged, err := w.fields.apply(w, present, patch, force)

@@ -86,6 +86,10 @@ func (c *call) answerList(media wire.Media, tables *metav1.TableOptions, page *s
 	if err != nil {
 		return err
 	}
+	c.state.NoteResponse(func() ([]byte, error) {
+		shown, err := c.kind.ListBody(wire.JSON, items, meta, tables)
+		return shown.Join(), err
+	})
 	wire.Respond(c.w, c.r, media, http.StatusOK, parts)
 	return nil
 }
@@ -105,6 +109,10 @@ func (c *call) answer(code int, kind *wire.Kind, media wire.Media, tables *metav
 	if err != nil {
 		return err
 	}
+	c.state.NoteResponse(func() ([]byte, error) {
+		shown, err := kind.Object(wire.JSON, from, tables)
+		return shown.Join(), err
+	})
 	wire.Respond(c.w, c.r, media, code, parts)
 	return nil
 }

@@ -34,7 +34,8 @@ func (p Parts) size() (n int) {
 	return n
 }
 
-func (p Parts) join() []byte {
+// Join returns the body as one slice.
+func (p Parts) Join() []byte {
 	out := make([]byte, 0, p.size())
 	for _, part := range p {
 		out = append(out, part...)
@@ -55,6 +56,11 @@ func Write(w http.ResponseWriter, r *http.Request, code int, obj runtime.Object)
 
 // WriteAs is Write in a media type that has been negotiated.
 func WriteAs(w http.ResponseWriter, r *http.Request, media Media, code int, obj runtime.Object) {
+	state := request.From(r.Context())
+	if status, ok := obj.(*metav1.Status); ok {
+		state.NoteStatus(status)
+	}
+	state.NoteResponse(func() ([]byte, error) { return json.Marshal(obj) })
 	parts, err := encode(media, obj)
 	if err != nil {
 		Respond(w, r, JSON, http.StatusNotAcceptable, Parts{mustJSON(StatusOf(err))})
@@ -89,12 +95,12 @@ func mustJSON(status *metav1.Status) []byte {
 func Respond(w http.ResponseWriter, r *http.Request, media Media, code int, parts Parts) {
 	switch {
 	case media.Type == runtime.ContentTypeYAML:
-		if data, err := yaml.JSONToYAML(parts.join()); err == nil { // JSON is YAML, at worst
+		if data, err := yaml.JSONToYAML(parts.Join()); err == nil { // JSON is YAML, at worst
 			parts = Parts{data}
 		}
 	case media.Type == runtime.ContentTypeJSON && media.Pretty:
 		var buf bytes.Buffer
-		if json.Indent(&buf, parts.join(), "", "  ") == nil {
+		if json.Indent(&buf, parts.Join(), "", "  ") == nil {
 			parts = Parts{buf.Bytes()}
 		}
 	case media.Type == runtime.ContentTypeJSON:
