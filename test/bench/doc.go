@@ -6,4 +6,8 @@
 //
 // runs it as root on an idle machine; `go test -bench . ./test/bench` does the
 // same after `make build`.
+//
+// The benchmarks of the API server alone (BenchmarkPods, BenchmarkWatch) need no
+// root. With KUBE_APISERVER naming a kube-apiserver, and ETCD an etcd if there is none
+// in the PATH, they run on those too and compare within the run.
 package bench
