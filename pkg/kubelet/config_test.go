@@ -84,7 +84,7 @@ func TestBadConfigurationSaysHowToMendIt(t *testing.T) {
 		{"", []string{"--pod-cidr=10.0.0.0"}, "--pod-cidr"},
 		{"", []string{"--no-such-flag"}, "unknown flag"},
 		{head + "evictionHard: {}", nil, `unknown field "evictionHard"`},
-		{"kind: Pod", nil, "not a KubeletConfiguration"},
+		{"kind: Pod", nil, "write kind: KubeletConfiguration"},
 		{head + "authentication: {anonymous: {enabled: true}}", nil, "anonymous.enabled: true is not supported"},
 		{head + "authorization: {mode: AlwaysAllow}", nil, `authorization.mode "AlwaysAllow" is not supported`},
 		{head + "containerLogMaxSize: many", nil, `containerLogMaxSize "many"`},

@@ -1,13 +1,11 @@
 package kubelet
 
 import (
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"sigs.k8s.io/yaml"
 
 	"slowmo/pkg/component"
 )
@@ -59,17 +57,11 @@ func (c *Config) load(flags *pflag.FlagSet) error {
 	if c.ConfigFile == "" {
 		return nil
 	}
-	text, err := os.ReadFile(c.ConfigFile)
-	if err != nil {
+	var f file
+	if err := component.ReadConfig(c.ConfigFile, "kubelet.config.k8s.io/v1beta1", "KubeletConfiguration", "the fields that this kubelet has flags for", &f); err != nil {
 		return component.Usagef("--config: %w", err)
 	}
-	var f file
-	if err := yaml.UnmarshalStrict(text, &f); err != nil {
-		return component.Usagef("--config %s: %w; remove what this kubelet does not know", c.ConfigFile, err)
-	}
 	switch {
-	case f.Kind != "KubeletConfiguration" || f.APIVersion != "kubelet.config.k8s.io/v1beta1":
-		return component.Usagef("--config %s: it is a %q of %q, not a KubeletConfiguration of kubelet.config.k8s.io/v1beta1", c.ConfigFile, f.Kind, f.APIVersion)
 	case f.Authentication.Anonymous.Enabled:
 		return component.Usagef("--config %s: authentication.anonymous.enabled: true is not supported; remove it", c.ConfigFile)
 	case f.Authentication.Webhook.Enabled != nil && !*f.Authentication.Webhook.Enabled:

@@ -3,13 +3,13 @@ package proxy
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	nodeutil "k8s.io/component-helpers/node/util"
-	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/component"
 )
 
 // Config is what can be set. NewConfig has upstream's defaults, except for the mode, of which
@@ -75,17 +75,11 @@ type file struct {
 // Load overlays a KubeProxyConfiguration file. A field that is not supported is an error that names
 // it.
 func (c *Config) Load(path string) error {
-	text, err := os.ReadFile(path)
+	var f file
+	err := component.ReadConfig(path, "kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration",
+		"mode, clusterCIDR, hostnameOverride, healthzBindAddress, metricsBindAddress, clientConnection.kubeconfig and nftables.syncPeriod", &f)
 	if err != nil {
 		return err
-	}
-	var f file
-	if err := yaml.UnmarshalStrict(text, &f); err != nil {
-		return fmt.Errorf("%s: %w; of KubeProxyConfiguration this proxy reads mode, clusterCIDR, hostnameOverride, healthzBindAddress, "+
-			"metricsBindAddress, clientConnection.kubeconfig and nftables.syncPeriod: remove the rest", path, err)
-	}
-	if f.APIVersion != "kubeproxy.config.k8s.io/v1alpha1" || f.Kind != "KubeProxyConfiguration" {
-		return fmt.Errorf("%s: it is %q of %q; write kind: KubeProxyConfiguration and apiVersion: kubeproxy.config.k8s.io/v1alpha1", path, f.Kind, f.APIVersion)
 	}
 	if f.ClusterCIDR != "" {
 		if c.PodRanges, err = parseRanges(f.ClusterCIDR); err != nil {

@@ -2,11 +2,9 @@ package scheduler
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"slowmo/pkg/component"
 )
@@ -75,17 +73,10 @@ type file struct {
 // Load overlays a KubeSchedulerConfiguration file. A field that is not supported is an error that
 // names it.
 func (c *Config) Load(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
 	var f file
-	if err := yaml.UnmarshalStrict(text, &f); err != nil {
-		return fmt.Errorf("%s: %w; of KubeSchedulerConfiguration this scheduler reads clientConnection.kubeconfig, leaderElection, "+
-			"profiles[0].schedulerName, podInitialBackoffSeconds and podMaxBackoffSeconds: remove the rest", path, err)
-	}
-	if f.APIVersion != "kubescheduler.config.k8s.io/v1" || f.Kind != "KubeSchedulerConfiguration" {
-		return fmt.Errorf("%s: it is %q of %q; write kind: KubeSchedulerConfiguration and apiVersion: kubescheduler.config.k8s.io/v1", path, f.Kind, f.APIVersion)
+	if err := component.ReadConfig(path, "kubescheduler.config.k8s.io/v1", "KubeSchedulerConfiguration",
+		"clientConnection.kubeconfig, leaderElection, profiles[0].schedulerName, podInitialBackoffSeconds and podMaxBackoffSeconds", &f); err != nil {
+		return err
 	}
 	if err := c.overlay(&f); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
