@@ -91,9 +91,8 @@ func TestImagesReachCRI(t *testing.T) {
 		if img == nil || !strings.HasPrefix(img.Id, "sha256:") {
 			t.Fatalf("%s: %v", name, img)
 		}
-		repository, _, _ := strings.Cut(name, ":")
-		if digests := strings.Join(img.RepoDigests, " "); !strings.Contains(digests, repository+"@sha256:") {
-			t.Errorf("%s has digests %q, want one of its repository, as after a pull", name, digests)
+		if len(img.RepoDigests) > 0 {
+			t.Errorf("%s has digests %q of a repository, and was not pulled from one", name, img.RepoDigests)
 		}
 		if img.Size == 0 {
 			t.Errorf("%s has no size", name)
