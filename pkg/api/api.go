@@ -175,6 +175,13 @@ type Version struct {
 	// return a new object and leave the given one alone.
 	To   func(stored Object) (Object, error)
 	From func(served Object) (Object, error)
+	// FieldLabels are what the selectable fields are called in this version, each
+	// with its name in Fields; nil means the same. metadata's own go without saying.
+	FieldLabels map[string]string
+	// Validate and ValidateUpdate take the place of the resource's for what is
+	// written in this version. They see objects in the stored form. nil: the resource's.
+	Validate       func(obj Object) field.ErrorList
+	ValidateUpdate func(obj, old Object) field.ErrorList
 	// Preferred marks the version that discovery lists first in its group.
 	Preferred bool
 }

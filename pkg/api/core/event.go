@@ -49,6 +49,15 @@ var Event = &api.Resource{
 		NewList: func() runtime.Object { return &eventsv1.EventList{} },
 		To:      eventToV1,
 		From:    eventFromV1,
+		FieldLabels: map[string]string{
+			"regarding.kind": "involvedObject.kind", "regarding.namespace": "involvedObject.namespace",
+			"regarding.name": "involvedObject.name", "regarding.uid": "involvedObject.uid",
+			"regarding.apiVersion": "involvedObject.apiVersion", "regarding.resourceVersion": "involvedObject.resourceVersion",
+			"regarding.fieldPath": "involvedObject.fieldPath", "reportingController": "reportingComponent",
+			"reason": "reason", "type": "type",
+		},
+		Validate:       validateEventV1,
+		ValidateUpdate: validateEventV1Update,
 	}},
 }
 
@@ -130,36 +139,4 @@ func eventFields(obj api.Object) fields.Set {
 		"source":                         source,
 		"type":                           e.Type,
 	}
-}
-
-func eventToV1(stored api.Object) (api.Object, error) {
-	e := stored.(*corev1.Event).DeepCopy()
-	out := &eventsv1.Event{
-		ObjectMeta: e.ObjectMeta, EventTime: e.EventTime,
-		ReportingController: e.ReportingController, ReportingInstance: e.ReportingInstance,
-		Action: e.Action, Reason: e.Reason, Note: e.Message, Type: e.Type,
-		Regarding: e.InvolvedObject, Related: e.Related,
-		DeprecatedSource: e.Source, DeprecatedCount: e.Count,
-		DeprecatedFirstTimestamp: e.FirstTimestamp, DeprecatedLastTimestamp: e.LastTimestamp,
-	}
-	if e.Series != nil {
-		out.Series = &eventsv1.EventSeries{Count: e.Series.Count, LastObservedTime: e.Series.LastObservedTime}
-	}
-	return out, nil
-}
-
-func eventFromV1(served api.Object) (api.Object, error) {
-	e := served.(*eventsv1.Event).DeepCopy()
-	out := &corev1.Event{
-		ObjectMeta: e.ObjectMeta, EventTime: e.EventTime,
-		ReportingController: e.ReportingController, ReportingInstance: e.ReportingInstance,
-		Action: e.Action, Reason: e.Reason, Message: e.Note, Type: e.Type,
-		InvolvedObject: e.Regarding, Related: e.Related,
-		Source: e.DeprecatedSource, Count: e.DeprecatedCount,
-		FirstTimestamp: e.DeprecatedFirstTimestamp, LastTimestamp: e.DeprecatedLastTimestamp,
-	}
-	if e.Series != nil {
-		out.Series = &corev1.EventSeries{Count: e.Series.Count, LastObservedTime: e.Series.LastObservedTime}
-	}
-	return out, nil
 }

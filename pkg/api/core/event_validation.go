@@ -18,14 +18,17 @@ const (
 	eventNoteLimit  = 1024
 )
 
-// validateEvent tells old events from new ones, which have an event time.
 func validateEvent(obj api.Object) field.ErrorList {
-	e := obj.(*corev1.Event)
-	var errs field.ErrorList
+	return validateEventAs(obj.(*corev1.Event), "reportingComponent")
+}
+
+// validateEventAs tells old events from new ones, which have an event time.
+// controller is what the version of the request calls the reporting controller.
+func validateEventAs(e *corev1.Event, controller string) (errs field.ErrorList) {
 	if e.EventTime.IsZero() {
 		errs = validateOldEvent(e)
 	} else {
-		errs = validateNewEvent(e)
+		errs = validateNewEvent(e, field.NewPath(controller))
 	}
 	for _, msg := range validation.IsDNS1123Subdomain(e.Namespace) {
 		errs = append(errs, field.Invalid(field.NewPath("namespace"), e.Namespace, msg))
@@ -45,11 +48,10 @@ func validateOldEvent(e *corev1.Event) field.ErrorList {
 	return field.ErrorList{field.Invalid(field.NewPath("involvedObject", "namespace"), about, "does not match event.namespace")}
 }
 
-func validateNewEvent(e *corev1.Event) (errs field.ErrorList) {
+func validateNewEvent(e *corev1.Event, controller *field.Path) (errs field.ErrorList) {
 	if e.InvolvedObject.Namespace == "" && e.Namespace != metav1.NamespaceDefault && e.Namespace != metav1.NamespaceSystem {
 		errs = append(errs, field.Invalid(field.NewPath("involvedObject", "namespace"), e.InvolvedObject.Namespace, "does not match event.namespace"))
 	}
-	controller := field.NewPath("reportingComponent")
 	if e.ReportingController == "" {
 		errs = append(errs, field.Required(controller, ""))
 	}

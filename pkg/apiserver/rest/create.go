@@ -59,7 +59,7 @@ func (w *write) decodeBody() (api.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	obj, kind := w.new(), w.kind
+	obj, kind := w.form.New(), w.kind
 	if w.sub != nil {
 		obj, kind = w.sub.New(), w.sub.kind
 	}
@@ -72,9 +72,9 @@ func (w *write) decodeBody() (api.Object, error) {
 
 // stored turns an object of the served version into the stored one.
 func (c *call) stored(obj api.Object) (api.Object, error) {
-	if c.from != nil {
+	if c.form.From != nil {
 		var err error
-		if obj, err = c.from(obj); err != nil {
+		if obj, err = c.form.From(obj); err != nil {
 			return nil, err
 		}
 	}
@@ -87,10 +87,10 @@ func (c *call) stored(obj api.Object) (api.Object, error) {
 
 // served turns a stored object into one of the served version.
 func (c *call) served(obj api.Object) (api.Object, error) {
-	if c.to == nil {
+	if c.form.To == nil {
 		return obj, nil
 	}
-	out, err := c.to(obj)
+	out, err := c.form.To(obj)
 	if err == nil {
 		out.GetObjectKind().SetGroupVersionKind(c.kind.GVK)
 	}

@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"reflect"
+	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,7 +91,7 @@ func (f *fieldManagers) apply(w *write, present api.Object, wanted *unstructured
 		return nil, err
 	}
 	if present == nil {
-		present = w.new()
+		present = w.form.New()
 	}
 	present.GetObjectKind().SetGroupVersionKind(w.kind.GVK)
 	merged, err := manager.Apply(present, wanted, w.manager, force)
@@ -115,7 +117,7 @@ func (f *fieldManagers) of(c *call) (*managedfields.FieldManager, error) {
 		return manager, nil
 	}
 	version := key.gvk.GroupVersion()
-	manager, err := managedfields.NewDefaultFieldManager(f.types(), converter{f.scheme}, defaulter(c.resource.Default), f.scheme,
+	manager, err := managedfields.NewDefaultFieldManager(f.types(), converter{f.scheme, c.resource}, noDefaults{}, f.scheme,
 		key.gvk, version, key.subresource, resetFields(c, fieldpath.APIVersion(version.String())))
 	if err == nil {
 		f.made[key] = manager
@@ -137,18 +139,56 @@ func resetFields(c *call, version fieldpath.APIVersion) map[fieldpath.APIVersion
 	return map[fieldpath.APIVersion]fieldpath.Filter{version: filter}
 }
 
-// converter spares the copy that the scheme's own conversion makes: an object
-// is only ever converted to the version that it has.
-type converter struct{ *runtime.Scheme }
+// converter makes of an object one of another version of its resource. Without
+// need it makes no copy, as the scheme's own conversion would.
+type converter struct {
+	*runtime.Scheme
+	resource *api.Resource
+}
 
 func (c converter) ConvertToVersion(in runtime.Object, to runtime.GroupVersioner) (runtime.Object, error) {
-	return c.UnsafeConvertToVersion(in, to)
-}
-
-type defaulter func(api.Object)
-
-func (d defaulter) Default(obj runtime.Object) {
-	if typed, ok := obj.(api.Object); ok && d != nil {
-		d(typed)
+	gvk := in.GetObjectKind().GroupVersionKind()
+	version, ok := to.(schema.GroupVersion)
+	if !ok || gvk.Empty() || gvk.GroupVersion() == version {
+		return c.UnsafeConvertToVersion(in, to)
 	}
+	typed, err := c.UnsafeConvertToVersion(in, gvk.GroupVersion())
+	if err != nil {
+		return nil, err
+	}
+	obj, ok := typed.(api.Object)
+	if !ok || !c.serves(gvk.GroupVersion()) || !c.serves(version) {
+		return nil, runtime.NewNotRegisteredErrForTarget(c.Name(), reflect.TypeOf(typed), to)
+	}
+	if from := c.form(gvk.GroupVersion()); from != nil {
+		if obj, err = from.From(obj); err != nil {
+			return nil, err
+		}
+	}
+	if to := c.form(version); to != nil {
+		if obj, err = to.To(obj); err != nil {
+			return nil, err
+		}
+	}
+	obj.GetObjectKind().SetGroupVersionKind(version.WithKind(c.resource.Kind))
+	return obj, nil
 }
+
+// form is the version of the resource that gv names; nil for the stored one.
+func (c converter) form(gv schema.GroupVersion) *api.Version {
+	i := slices.IndexFunc(c.resource.Versions, func(v api.Version) bool { return v.Group == gv.Group && v.Version == gv.Version })
+	if i < 0 {
+		return nil
+	}
+	return &c.resource.Versions[i]
+}
+
+func (c converter) serves(gv schema.GroupVersion) bool {
+	return gv == c.resource.GroupVersionKind().GroupVersion() || c.form(gv) != nil
+}
+
+// noDefaults leaves an object as it is: what has been applied is given its
+// defaults in the stored form, as any body.
+type noDefaults struct{}
+
+func (noDefaults) Default(runtime.Object) {}

@@ -61,10 +61,8 @@ type endpointKey struct{ group, version, resource string }
 type endpoint struct {
 	*Handler
 	resource   *api.Resource
+	form       api.Version // without To and From: served as stored
 	kind       *wire.Kind
-	new        func() api.Object
-	to         func(stored api.Object) (api.Object, error) // nil: served as stored
-	from       func(served api.Object) (api.Object, error)
 	collection *storage.Collection // nil for virtual resources
 	subs       map[string]*subresource
 	companion  Companion // may be nil
@@ -86,12 +84,8 @@ func NewHandler(c Config) (*Handler, error) {
 	}
 	h.Actions["bindings"], h.Actions["pods/eviction"] = h.bind, h.evict
 	for _, r := range c.Resources {
-		if err := h.add(r, r.GroupVersionKind(), r.New, nil, nil); err != nil {
-			return nil, err
-		}
-		for _, v := range r.Versions {
-			gvk := schema.GroupVersionKind{Group: v.Group, Version: v.Version, Kind: r.Kind}
-			if err := h.add(r, gvk, v.New, v.To, v.From); err != nil {
+		for _, v := range append([]api.Version{{Group: r.Group, Version: r.Version, New: r.New}}, r.Versions...) {
+			if err := h.add(r, v); err != nil {
 				return nil, err
 			}
 		}
@@ -99,12 +93,19 @@ func NewHandler(c Config) (*Handler, error) {
 	return h, nil
 }
 
-func (h *Handler) add(r *api.Resource, gvk schema.GroupVersionKind, new func() api.Object, to, from func(api.Object) (api.Object, error)) error {
+func (h *Handler) add(r *api.Resource, v api.Version) error {
+	gvk := schema.GroupVersionKind{Group: v.Group, Version: v.Version, Kind: r.Kind}
 	key := endpointKey{gvk.Group, gvk.Version, r.Plural}
 	if h.endpoints[key] != nil {
 		return fmt.Errorf("resource %s of %s is defined twice", r.Plural, gvk.GroupVersion())
 	}
-	e := &endpoint{Handler: h, resource: r, kind: wire.NewKind(r, gvk, to), new: new, to: to, from: from,
+	if v.Validate == nil {
+		v.Validate = r.Validate
+	}
+	if v.ValidateUpdate == nil {
+		v.ValidateUpdate = r.ValidateUpdate
+	}
+	e := &endpoint{Handler: h, resource: r, form: v, kind: wire.NewKind(r, gvk, v.To),
 		subs: map[string]*subresource{}, companion: h.Companions[r.GroupResource().String()]}
 	if !r.Virtual {
 		e.collection = h.Store.Collection(r)
@@ -119,7 +120,7 @@ func (h *Handler) add(r *api.Resource, gvk schema.GroupVersionKind, new func() a
 func newSubresource(e *endpoint, s api.Subresource) *subresource {
 	sub := &subresource{Subresource: s, kind: e.kind}
 	if s.New == nil {
-		sub.New = e.new
+		sub.New = e.form.New
 	}
 	if !s.Kind.Empty() && s.Kind != e.kind.GVK {
 		sub.view = true

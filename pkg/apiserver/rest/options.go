@@ -12,7 +12,6 @@ import (
 	listvalidation "k8s.io/apimachinery/pkg/apis/meta/internalversion/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -114,25 +113,30 @@ func (c *call) listOptions() (*internalversion.ListOptions, error) {
 	if errs := listvalidation.ValidateListOptions(options, true); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "ListOptions"}, "", errs)
 	}
-	return options, c.checkFields(options.FieldSelector)
-}
-
-// checkFields refuses a selector on a field that cannot be selected.
-func (c *call) checkFields(selector fields.Selector) error {
-	if selector == nil {
-		return nil
-	}
-	for _, requirement := range selector.Requirements() {
-		name := requirement.Field
-		switch {
-		case name == "metadata.name", name == "metadata.namespace", slices.Contains(c.resource.FieldNames, name):
-		case c.resource.FieldNames == nil:
-			return apierrors.NewBadRequest(fmt.Sprintf(`%q is not a known field selector: only "metadata.name", "metadata.namespace"`, name))
-		default:
-			return apierrors.NewBadRequest("field label not supported: " + name)
+	if options.FieldSelector != nil {
+		var err error
+		if options.FieldSelector, err = options.FieldSelector.Transform(c.fieldLabel); err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
 		}
 	}
-	return nil
+	return options, nil
+}
+
+// fieldLabel turns a field of a selector into what the definition calls it, and
+// refuses one that cannot be selected.
+func (c *call) fieldLabel(label, value string) (string, string, error) {
+	stored, renamed := c.form.FieldLabels[label]
+	switch {
+	case label == "metadata.name", label == "metadata.namespace":
+		return label, value, nil
+	case renamed:
+		return stored, value, nil
+	case c.form.FieldLabels == nil && slices.Contains(c.resource.FieldNames, label):
+		return label, value, nil
+	case c.resource.FieldNames == nil:
+		return "", "", fmt.Errorf(`%q is not a known field selector: only "metadata.name", "metadata.namespace"`, label)
+	}
+	return "", "", fmt.Errorf("field label not supported: %s", label)
 }
 
 func predicate(options *internalversion.ListOptions) (p storage.Predicate) {

@@ -235,7 +235,7 @@ func (w *write) newBody() api.Object {
 	if w.sub != nil {
 		return w.sub.New()
 	}
-	return w.new()
+	return w.form.New()
 }
 
 // strictErrors are unknown and doubled fields: ignored, warned of or refused.

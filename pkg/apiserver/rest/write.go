@@ -60,7 +60,7 @@ func (w *write) admitNew(obj api.Object) error {
 		return err
 	}
 	if errs := w.validateNew(obj); len(errs) > 0 {
-		return apierrors.NewInvalid(w.kind.GVK.GroupKind(), obj.GetName(), errs)
+		return w.invalid(obj, errs)
 	}
 	w.warn(obj, nil)
 	attributes.Name = obj.GetName()
@@ -88,7 +88,7 @@ func (w *write) admitChange(obj, current api.Object) error {
 		return err
 	}
 	if errs := w.validateChange(obj, current); len(errs) > 0 {
-		return apierrors.NewInvalid(w.kind.GVK.GroupKind(), obj.GetName(), errs)
+		return w.invalid(obj, errs)
 	}
 	w.warn(obj, current)
 	return w.Admission.Validate(w.ctx, attributes)
@@ -212,8 +212,8 @@ func (w *write) validateNew(obj api.Object) (errs field.ErrorList) {
 		errs = apivalidation.ValidateObjectMetaAccessor(obj, w.resource.Namespaced, name, metadata)
 		errs = append(errs, validateFinalizers(obj)...)
 	}
-	if w.resource.Validate != nil {
-		errs = append(errs, w.resource.Validate(obj)...)
+	if w.form.Validate != nil {
+		errs = append(errs, w.form.Validate(obj)...)
 	}
 	if w.resource.LateMeta && len(errs) == 0 {
 		errs = apivalidation.ValidateObjectMetaAccessor(obj, w.resource.Namespaced, validatePathSegment, metadata)
@@ -224,7 +224,7 @@ func (w *write) validateNew(obj api.Object) (errs field.ErrorList) {
 func (w *write) validateChange(obj, current api.Object) field.ErrorList {
 	errs := apivalidation.ValidateObjectMetaAccessorUpdate(obj, current, metadata)
 	errs = append(errs, validateFinalizers(obj)...)
-	validate := w.resource.ValidateUpdate
+	validate := w.form.ValidateUpdate
 	if w.sub != nil && w.sub.Validate != nil {
 		validate = w.sub.Validate
 	}
@@ -232,6 +232,11 @@ func (w *write) validateChange(obj, current api.Object) field.ErrorList {
 		errs = append(errs, validate(obj, current)...)
 	}
 	return errs
+}
+
+// invalid names the stored kind, whichever version was written.
+func (w *write) invalid(obj api.Object, errs field.ErrorList) error {
+	return apierrors.NewInvalid(w.resource.GroupVersionKind().GroupKind(), obj.GetName(), errs)
 }
 
 func validateFinalizers(obj api.Object) (errs field.ErrorList) {
