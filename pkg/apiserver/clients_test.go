@@ -15,8 +15,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
+	corev1apply "k8s.io/client-go/applyconfigurations/core/v1"
 	clientdiscovery "k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/features"
+	clientfeatures "k8s.io/client-go/features/testing"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -40,7 +43,8 @@ func configMap(name, value string) *corev1.ConfigMap {
 }
 
 func TestTypedClient(t *testing.T) {
-	for _, contentType := range []string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf} {
+	clientfeatures.SetFeatureDuringTest(t, features.ClientsAllowCBOR, true)
+	for _, contentType := range []string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf, runtime.ContentTypeCBOR} {
 		t.Run(contentType[len("application/"):], func(t *testing.T) {
 			maps := typed(t, contentType).CoreV1().ConfigMaps("default")
 			name := fmt.Sprintf("typed-%d", len(contentType))
@@ -55,6 +59,14 @@ func TestTypedClient(t *testing.T) {
 			}
 			if _, err := maps.Update(t.Context(), made, metav1.UpdateOptions{}); !apierrors.IsConflict(err) {
 				t.Errorf("a stale update: %v", err)
+			}
+			applied, err := maps.Apply(t.Context(), corev1apply.ConfigMap(name, "default").WithData(map[string]string{"l": "3"}), metav1.ApplyOptions{FieldManager: "me"})
+			if err != nil || applied.Data["k"] != "2" || applied.Data["l"] != "3" {
+				t.Errorf("apply: %v %v", applied, err)
+			}
+			list, err := maps.List(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+			if err != nil || len(list.Items) != 1 || list.ResourceVersion == "" || list.Items[0].UID != made.UID || len(list.Items[0].ManagedFields) == 0 {
+				t.Errorf("list: %v %v", list, err)
 			}
 			if err := maps.Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 				t.Error(err)
@@ -108,7 +120,8 @@ func expect(t *testing.T, w watch.Interface, kind watch.EventType, name string) 
 }
 
 func TestWatch(t *testing.T) {
-	for _, contentType := range []string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf} {
+	clientfeatures.SetFeatureDuringTest(t, features.ClientsAllowCBOR, true)
+	for _, contentType := range []string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf, runtime.ContentTypeCBOR} {
 		t.Run(contentType[len("application/"):], func(t *testing.T) {
 			client := typed(t, contentType).CoreV1().ConfigMaps(namespace(t))
 			if _, err := client.Create(t.Context(), configMap("before", "1"), metav1.CreateOptions{}); err != nil {

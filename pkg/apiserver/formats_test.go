@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 
 	"slowmo/pkg/api/all"
@@ -70,6 +72,58 @@ func TestProtobuf(t *testing.T) {
 	if err != nil || !strings.Contains(fmt.Sprint(status), "NotFound") {
 		t.Fatalf("status: %v %v", status, err)
 	}
+}
+
+// What the server composes of kept CBOR is what apimachinery's serializer reads.
+func TestCBOR(t *testing.T) {
+	maps := "/api/v1/namespaces/" + namespace(t) + "/configmaps"
+	do(t, "POST", maps, `{"metadata":{"name":"a"},"data":{"k":"v"}}`)
+	read := func(path, as string, into any) {
+		t.Helper()
+		got := do(t, "GET", maps+path, "", "Accept: application/cbor"+as)
+		if got.header.Get("Content-Type") != "application/cbor" || !bytes.HasPrefix(got.raw, []byte{0xd9, 0xd9, 0xf7}) {
+			t.Errorf("%s%s: %s %x", path, as, got.header.Get("Content-Type"), got.raw[:3])
+		}
+		if err := direct.Unmarshal(got.raw, into); err != nil {
+			t.Errorf("%s%s: %v", path, as, err)
+		}
+	}
+	var one corev1.ConfigMap
+	read("/a", "", &one)
+	if one.Kind != "ConfigMap" || one.APIVersion != "v1" || one.Data["k"] != "v" || len(one.ManagedFields) != 1 {
+		t.Errorf("%v", one)
+	}
+	var many corev1.ConfigMapList
+	read("", "", &many)
+	if many.Kind != "ConfigMapList" || len(many.Items) != 1 || many.Items[0].Kind != "" || many.Items[0].Name != "a" {
+		t.Errorf("%v", many)
+	}
+	var partial metav1.PartialObjectMetadataList
+	read("", ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", &partial)
+	if partial.Kind != "PartialObjectMetadataList" || len(partial.Items) != 1 || partial.Items[0].Kind != "PartialObjectMetadata" || partial.Items[0].Name != "a" {
+		t.Errorf("%v", partial)
+	}
+	var table metav1.Table
+	read("", ";as=Table;g=meta.k8s.io;v=v1", &table)
+	if table.Kind != "Table" || len(table.Rows) != 1 || table.Rows[0].Cells[0] != "a" {
+		t.Errorf("%v", table)
+	}
+	var status metav1.Status
+	read("/none", "", &status)
+	if status.Kind != "Status" || status.Code != 404 {
+		t.Errorf("%v", status)
+	}
+	body, err := direct.Marshal(map[string]any{"metadata": map[string]any{"name": "b"}, "dada": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cbor := []string{"Content-Type: application/cbor"}
+	run(t, []exchange{
+		{"an unknown field", "POST", maps, string(body), cbor, 201, map[string]any{"metadata.name": "b"}, nil},
+		{"an unknown field, strictly", "POST", maps + "?fieldValidation=Strict", string(body), cbor, 400, nil, nil},
+		{"no CBOR", "POST", maps, "{}", cbor, 400, nil, nil},
+		{"bad options", "DELETE", maps + "/b", "\xa1\x51propagationPolicy\x43Bad", cbor, 422, nil, nil},
+	})
 }
 
 func TestPages(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/mergepatch"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -51,7 +52,7 @@ func (c *call) patch() error {
 	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun), patched: true,
 		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
 	m := &modification{write: w}
-	if kind != types.ApplyYAMLPatchType {
+	if kind != types.ApplyYAMLPatchType && kind != types.ApplyCBORPatchType {
 		c.state.NoteRequest(json.RawMessage(body))
 	}
 	switch kind {
@@ -61,9 +62,9 @@ func (c *call) patch() error {
 		m.edit, err = w.mergePatch(body)
 	case types.StrategicMergePatchType:
 		m.edit, err = w.strategicPatch(body)
-	case types.ApplyYAMLPatchType:
+	case types.ApplyYAMLPatchType, types.ApplyCBORPatchType:
 		m.mayCreate = c.sub == nil
-		m.edit, err = w.applyPatch(body, options.Force != nil && *options.Force)
+		m.edit, err = w.applyPatch(kind, body, options.Force != nil && *options.Force)
 	}
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func (c *call) patchType() (types.PatchType, error) {
 	switch kind := types.PatchType(mediaType); kind {
 	case types.JSONPatchType, types.MergePatchType, types.StrategicMergePatchType:
 		return kind, nil
-	case types.ApplyYAMLPatchType:
+	case types.ApplyYAMLPatchType, types.ApplyCBORPatchType:
 		if c.sub == nil || !c.sub.view { // a view owns no fields of its own
 			return kind, nil
 		}
@@ -209,10 +210,10 @@ func strategicError(err error) error {
 	return err
 }
 
-func (w *write) applyPatch(body []byte, force bool) (edit, error) {
-	wanted := map[string]any{}
-	if err := yaml.Unmarshal(body, &wanted); err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
+func (w *write) applyPatch(kind types.PatchType, body []byte, force bool) (edit, error) {
+	wanted, strict, err := decodeApply(kind, body)
+	if err != nil {
+		return nil, err
 	}
 	w.state.NoteRequest(wanted)
 	return func(present api.Object) (api.Object, error) {
@@ -221,7 +222,7 @@ func (w *write) applyPatch(body []byte, force bool) (edit, error) {
 		if err != nil || w.validation == metav1.FieldValidationIgnore {
 			return merged, err
 		}
-		if err := yaml.UnmarshalStrict(body, &map[string]any{}); err != nil {
+		if err := strict(); err != nil {
 			if w.validation == metav1.FieldValidationStrict {
 				return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
 			}
@@ -229,6 +230,21 @@ func (w *write) applyPatch(body []byte, force bool) (edit, error) {
 		}
 		return merged, nil
 	}, nil
+}
+
+// decodeApply reads what an apply wants. strict says what is wrong with it
+// although it can be read: a key that is there twice, which CBOR never has.
+func decodeApply(kind types.PatchType, body []byte) (wanted map[string]any, strict func() error, err error) {
+	if kind == types.ApplyCBORPatchType {
+		if err := direct.Unmarshal(body, &wanted); err != nil {
+			return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding CBOR: %v", err))
+		}
+		return wanted, func() error { return nil }, nil
+	}
+	if err := yaml.Unmarshal(body, &wanted); err != nil {
+		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
+	}
+	return wanted, func() error { return yaml.UnmarshalStrict(body, &map[string]any{}) }, nil
 }
 
 func (w *write) newBody() api.Object {

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 
@@ -49,9 +50,11 @@ func NewDecoder(scheme *runtime.Scheme) *Decoder {
 	proto := protobuf.NewSerializer(scheme, scheme)
 	return &Decoder{
 		plain: map[string]runtime.Decoder{runtime.ContentTypeJSON: serializer(false, false),
-			runtime.ContentTypeYAML: serializer(true, false), runtime.ContentTypeProtobuf: proto},
+			runtime.ContentTypeYAML: serializer(true, false), runtime.ContentTypeProtobuf: proto,
+			runtime.ContentTypeCBOR: cbor.NewSerializer(scheme, scheme)},
 		strict: map[string]runtime.Decoder{runtime.ContentTypeJSON: serializer(false, true),
-			runtime.ContentTypeYAML: serializer(true, true), runtime.ContentTypeProtobuf: proto},
+			runtime.ContentTypeYAML: serializer(true, true), runtime.ContentTypeProtobuf: proto,
+			runtime.ContentTypeCBOR: cbor.NewSerializer(scheme, scheme, cbor.Strict(true))},
 	}
 }
 

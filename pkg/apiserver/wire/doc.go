@@ -14,6 +14,8 @@
 //	Media.Object, Media.List, Media.Frames   heads, items, tails
 //	Respond       headers, warnings, pretty printing, gzip
 //
+// JSON, protobuf (proto.go) and CBOR (cbor.go) are kept; YAML is made of the JSON.
+//
 // Errors are metav1.Status, made in StatusOf and written in Error, nowhere else.
 //
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources

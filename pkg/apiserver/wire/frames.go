@@ -23,14 +23,21 @@ type Frames struct {
 // Frames starts the answer to a watch: the headers go out now, so that the
 // client knows that it is watching.
 func (k *Kind) Frames(w http.ResponseWriter, r *http.Request, media Media, options *metav1.TableOptions) (*Frames, error) {
-	contentType := media.Type
-	if media.Type != runtime.ContentTypeJSON {
-		contentType += ";stream=watch"
-	}
-	head(w, r, contentType)
+	head(w, r, streamType(media.Type))
 	w.WriteHeader(http.StatusOK)
 	f := &Frames{kind: k, media: media, options: options, out: bufio.NewWriterSize(w, 16<<10), flush: http.NewResponseController(w).Flush}
 	return f, f.Flush()
+}
+
+// streamType is the content type of a stream of objects of a media type.
+func streamType(mediaType string) string {
+	switch mediaType {
+	case runtime.ContentTypeJSON:
+		return mediaType
+	case runtime.ContentTypeCBOR:
+		return runtime.ContentTypeCBORSequence
+	}
+	return mediaType + ";stream=watch"
 }
 
 // Event adds the frame of one event about an object.
@@ -71,8 +78,11 @@ func (f *Frames) object(from Source) (Parts, error) {
 }
 
 func (f *Frames) write(event watch.EventType, object Parts) error {
-	if f.media.Type == runtime.ContentTypeProtobuf {
+	switch f.media.Type {
+	case runtime.ContentTypeProtobuf:
 		return f.put(protoFrame(string(event), object))
+	case runtime.ContentTypeCBOR:
+		return f.put(cborFrame(string(event), object))
 	}
 	fmt.Fprintf(f.out, `{"type":%q,"object":`, event)
 	if err := f.put(object); err != nil {

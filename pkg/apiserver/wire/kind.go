@@ -27,11 +27,11 @@ type Kind struct {
 // shape is one way to show an object. Its JSON form is the whole object, which
 // starts with prefix, so that what stands in a list without kind and
 // apiVersion is the rest of the same bytes. Its protobuf form is the bare
-// message, which lists hold and envelopes wrap.
+// message, which lists hold and envelopes wrap; cbor.go says what its CBOR form is.
 type shape struct {
-	gvk         schema.GroupVersionKind
-	prefix      []byte // {"kind":"Pod","apiVersion":"v1",
-	json, proto *storage.Form
+	gvk               schema.GroupVersionKind
+	prefix            []byte // {"kind":"Pod","apiVersion":"v1",
+	json, proto, cbor *storage.Form
 }
 
 // Source is where the bytes of an object come from: a *storage.Record, which
@@ -79,23 +79,21 @@ var partialKind = metav1.SchemeGroupVersion.WithKind("PartialObjectMetadata")
 // TypeMeta gvk.
 func newShape(gvk schema.GroupVersionKind, name string, view func(api.Object) (runtime.Object, error)) shape {
 	version, kind := gvk.ToAPIVersionAndKind()
+	form := func(media string, marshal func(runtime.Object) ([]byte, error)) *storage.Form {
+		return &storage.Form{Name: name + " " + media, Encode: func(obj api.Object) ([]byte, error) {
+			shown, err := view(obj)
+			if err != nil {
+				return nil, err
+			}
+			return marshal(shown)
+		}}
+	}
 	return shape{
 		gvk:    gvk,
 		prefix: fmt.Appendf(nil, `{"kind":%q,"apiVersion":%q,`, kind, version),
-		json: &storage.Form{Name: name + " json", Encode: func(obj api.Object) ([]byte, error) {
-			shown, err := view(obj)
-			if err != nil {
-				return nil, err
-			}
-			return json.Marshal(shown)
-		}},
-		proto: &storage.Form{Name: name + " protobuf", Encode: func(obj api.Object) ([]byte, error) {
-			shown, err := view(obj)
-			if err != nil {
-				return nil, err
-			}
-			return marshalProto(shown)
-		}},
+		json:   form("json", func(obj runtime.Object) ([]byte, error) { return json.Marshal(obj) }),
+		proto:  form("protobuf", marshalProto),
+		cbor:   form("cbor", marshalCBOR),
 	}
 }
 
@@ -124,12 +122,19 @@ func (k *Kind) shape(media Media) shape {
 
 // object returns the whole object with kind and apiVersion.
 func (s shape) object(media Media, from Source) (Parts, error) {
-	if media.Type == runtime.ContentTypeProtobuf {
+	switch media.Type {
+	case runtime.ContentTypeProtobuf:
 		raw, err := from.Bytes(s.proto)
 		if err != nil {
 			return nil, err
 		}
 		return envelope(s.gvk, raw), nil
+	case runtime.ContentTypeCBOR:
+		bare, err := from.Bytes(s.cbor)
+		if err != nil {
+			return nil, err
+		}
+		return cborObject(s.gvk, bare)
 	}
 	data, err := from.Bytes(s.json)
 	if err != nil {

@@ -25,6 +25,8 @@ func (k *Kind) ListBody(media Media, items []Source, meta metav1.ListMeta, optio
 		return k.table(media, items, meta, options)
 	case media.Type == runtime.ContentTypeProtobuf:
 		return k.protoList(media, items, meta)
+	case media.Type == runtime.ContentTypeCBOR:
+		return k.cborList(media, items, meta)
 	}
 	return k.jsonList(media, items, meta)
 }

@@ -13,7 +13,7 @@ import (
 
 // Media is what an answer will look like.
 type Media struct {
-	Type   string // runtime.ContentTypeJSON, ...YAML or ...Protobuf
+	Type   string // runtime.ContentTypeJSON, ...YAML, ...Protobuf or ...CBOR
 	Pretty bool   // JSON indented for people
 
 	// As is what the client wants to see instead of the object: a Table or
@@ -33,10 +33,15 @@ const (
 	Streams              // as Shapes, in media types that can be framed
 )
 
+// What is offered, in order of preference. CBOR is spoken to those who ask for
+// it and named to nobody, as its feature gate is off upstream.
 var (
-	offered  = []string{runtime.ContentTypeJSON, runtime.ContentTypeYAML, runtime.ContentTypeProtobuf}
-	streamed = []string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}
+	offered  = []string{runtime.ContentTypeJSON, runtime.ContentTypeYAML, runtime.ContentTypeProtobuf, runtime.ContentTypeCBOR}
+	streamed = []string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf, runtime.ContentTypeCBOR}
 )
+
+// named are the offered types that errors list.
+func named(types []string) []string { return types[:len(types)-1] }
 
 // Negotiate picks the best media type that the request accepts, or returns a
 // 406 Status.
@@ -99,9 +104,9 @@ func pretty(r *http.Request) bool {
 }
 
 func notAcceptable(offer Offer) error {
-	accepted := strings.Join(offered, ", ")
+	accepted := strings.Join(named(offered), ", ")
 	if offer == Streams {
-		accepted = strings.Join(streamed, ";stream=watch, ") + ";stream=watch"
+		accepted = strings.Join(named(streamed), ";stream=watch, ") + ";stream=watch"
 	}
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status:  metav1.StatusFailure,
@@ -116,6 +121,6 @@ func unsupportedMedia() error {
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusUnsupportedMediaType,
 		Reason:  metav1.StatusReasonUnsupportedMediaType,
-		Message: "the body of the request was in an unknown format - accepted media types include: " + strings.Join(offered, ", "),
+		Message: "the body of the request was in an unknown format - accepted media types include: " + strings.Join(named(offered), ", "),
 	}}
 }

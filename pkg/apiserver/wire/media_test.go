@@ -27,6 +27,9 @@ func TestNegotiate(t *testing.T) {
 		{"application/json;stream=watch", Streams, "application/json"},
 		{"application/json;stream=watch", Shapes, "application/json"},
 		{"application/json;stream=watch", Plain, "406"},
+		{"application/cbor, application/json;q=0.9", Shapes, "application/cbor"},
+		{"application/cbor;as=Table;v=v1;g=meta.k8s.io", Shapes, "application/cbor Table"},
+		{"application/cbor", Streams, "application/cbor"},
 		{"application/yaml", Streams, "406"},
 		{"image/png", Shapes, "406"},
 	} {

@@ -11,6 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
 	"k8s.io/apimachinery/pkg/util/net"
 	"sigs.k8s.io/yaml"
 
@@ -71,12 +72,16 @@ func WriteAs(w http.ResponseWriter, r *http.Request, media Media, code int, obj 
 
 // encode encodes obj anew, by its own TypeMeta.
 func encode(media Media, obj runtime.Object) (Parts, error) {
-	if media.Type == runtime.ContentTypeProtobuf {
+	switch media.Type {
+	case runtime.ContentTypeProtobuf:
 		raw, err := marshalProto(obj)
 		if err != nil {
 			return nil, err
 		}
 		return envelope(obj.GetObjectKind().GroupVersionKind(), raw), nil
+	case runtime.ContentTypeCBOR:
+		data, err := direct.Marshal(obj)
+		return Parts{selfDescribed, data}, err
 	}
 	data, err := json.Marshal(obj)
 	return Parts{data}, err

@@ -73,7 +73,11 @@ func (k *Kind) table(media Media, items []Source, meta metav1.ListMeta, options 
 	}
 	version := media.As.GroupVersion().String()
 	head := fmt.Appendf(nil, `{"kind":"Table","apiVersion":%q,"metadata":%s,"columnDefinitions":%s,"rows":[`, version, metadata, definitions)
-	return append(append(Parts{head}, rows...), listTail), nil
+	body := append(append(Parts{head}, rows...), listTail)
+	if media.Type == runtime.ContentTypeCBOR {
+		return fromJSON(body)
+	}
+	return body, nil
 }
 
 func (k *Kind) row(item Source, media Media, now time.Time, options *metav1.TableOptions) (Parts, error) {
