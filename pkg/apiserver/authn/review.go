@@ -36,7 +36,7 @@ func (t *TokenReviews) Create(ctx context.Context, _, _ string, body api.Object)
 		return review, nil
 	}
 	review.Status.Authenticated = true
-	review.Status.User = userInfo(user)
+	review.Status.User = user.Info()
 	review.Status.Audiences = good
 	return review, nil
 }
@@ -45,17 +45,6 @@ func (t *TokenReviews) Create(ctx context.Context, _, _ string, body api.Object)
 func SelfSubjectReview(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authenticationv1.SelfSubjectReview).DeepCopy()
 	review.CreationTimestamp = metav1.Now()
-	review.Status = authenticationv1.SelfSubjectReviewStatus{UserInfo: userInfo(request.UserFrom(ctx))}
+	review.Status = authenticationv1.SelfSubjectReviewStatus{UserInfo: request.UserFrom(ctx).Info()}
 	return review, nil
-}
-
-func userInfo(u *request.User) authenticationv1.UserInfo {
-	info := authenticationv1.UserInfo{Username: u.Name, UID: u.UID, Groups: u.Groups}
-	if len(u.Extra) > 0 {
-		info.Extra = make(map[string]authenticationv1.ExtraValue, len(u.Extra))
-		for key, values := range u.Extra {
-			info.Extra[key] = values
-		}
-	}
-	return info
 }

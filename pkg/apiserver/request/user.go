@@ -1,6 +1,10 @@
 package request
 
-import "slices"
+import (
+	"slices"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+)
 
 // User names and groups that the server itself knows.
 const (
@@ -26,3 +30,15 @@ type User struct {
 
 // In says whether the user is a member of group.
 func (u *User) In(group string) bool { return slices.Contains(u.Groups, group) }
+
+// Info returns the user in the form in which the API speaks of users.
+func (u *User) Info() authenticationv1.UserInfo {
+	info := authenticationv1.UserInfo{Username: u.Name, UID: u.UID, Groups: u.Groups}
+	if len(u.Extra) > 0 {
+		info.Extra = make(map[string]authenticationv1.ExtraValue, len(u.Extra))
+	}
+	for key, values := range u.Extra {
+		info.Extra[key] = values
+	}
+	return info
+}
