@@ -172,12 +172,12 @@ func TestDiscovery(t *testing.T) {
 	joined := "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 	run(t, []exchange{
 		{"core versions", "GET", "/api", "", nil, 200, map[string]any{"kind": "APIVersions", "versions.0": "v1"}, nil},
-		{"groups", "GET", "/apis", "", nil, 200, map[string]any{"kind": "APIGroupList", "groups.0.name": "apps", "groups.0.kind": nil}, nil},
+		{"groups", "GET", "/apis", "", nil, 200, map[string]any{"kind": "APIGroupList", "groups.0.name": "apiregistration.k8s.io", "groups.0.kind": nil}, nil},
 		{"a group", "GET", "/apis/apps", "", nil, 200, map[string]any{"kind": "APIGroup", "preferredVersion.groupVersion": "apps/v1"}, nil},
 		{"a version", "GET", "/apis/apps/v1", "", nil, 200, map[string]any{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "apps/v1"}, nil},
 		{"the core version", "GET", "/api/v1", "", nil, 200, map[string]any{"kind": "APIResourceList", "apiVersion": nil}, nil},
 		{"no such version", "GET", "/apis/apps/v9", "", nil, 404, nil, nil},
-		{"all groups in one", "GET", "/apis", "", []string{joined}, 200, map[string]any{"kind": "APIGroupDiscoveryList", "items.0.metadata.name": "apps"}, nil},
+		{"all groups in one", "GET", "/apis", "", []string{joined}, 200, map[string]any{"kind": "APIGroupDiscoveryList", "items.0.metadata.name": "apiregistration.k8s.io"}, nil},
 		{"version", "GET", "/version", "", nil, 200, map[string]any{"gitVersion": "v1.37.2", "major": 1, "minor": 37}, nil},
 	})
 	got := do(t, "GET", "/apis", "", joined)

@@ -293,7 +293,7 @@ func (p *process) bootstrap(ctx context.Context) error {
 	if err := p.ranges.Repair(ctx); err != nil {
 		return err
 	}
-	return bootstrap.Run(ctx, bootstrap.Config{Store: p.store, AdvertiseAddress: advertised, SecurePort: p.SecurePort,
+	return bootstrap.Run(ctx, bootstrap.Config{Store: p.store, Resources: p.resources, AdvertiseAddress: advertised, SecurePort: p.SecurePort,
 		ServiceIP: p.ranges.First(), Services: p.ranges, ClientCA: p.identity.clientCA, RBAC: slices.Contains(p.AuthorizationModes, "RBAC")})
 }
 

@@ -5,15 +5,20 @@ package all
 
 import (
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/apiregistration"
 	"slowmo/pkg/api/apps"
 	"slowmo/pkg/api/authentication"
 	"slowmo/pkg/api/authorization"
+	"slowmo/pkg/api/certificates"
 	"slowmo/pkg/api/coordination"
 	"slowmo/pkg/api/core"
 	"slowmo/pkg/api/discovery"
 	"slowmo/pkg/api/networking"
+	"slowmo/pkg/api/node"
 	"slowmo/pkg/api/rbac"
 	"slowmo/pkg/api/scheduling"
+	"slowmo/pkg/api/storage"
+	"slowmo/pkg/api/storagemigration"
 )
 
 // Resources returns every resource that is served, grouped and in the order in
@@ -35,6 +40,8 @@ func Resources() []*api.Resource {
 		apps.Deployment,
 		apps.ReplicaSet,
 
+		apiregistration.APIService,
+
 		authentication.SelfSubjectReview,
 		authentication.TokenReview,
 
@@ -43,12 +50,21 @@ func Resources() []*api.Resource {
 		authorization.SelfSubjectRulesReview,
 		authorization.SubjectAccessReview,
 
+		certificates.CertificateSigningRequest,
+		certificates.ClusterTrustBundle,
+		certificates.PodCertificateRequest,
+
 		coordination.Lease,
 
 		discovery.EndpointSlice,
 
+		networking.IngressClass,
+		networking.Ingress,
 		networking.IPAddress,
+		networking.NetworkPolicy,
 		networking.ServiceCIDR,
+
+		node.RuntimeClass,
 
 		rbac.ClusterRoleBinding,
 		rbac.ClusterRole,
@@ -56,5 +72,14 @@ func Resources() []*api.Resource {
 		rbac.Role,
 
 		scheduling.PriorityClass,
+
+		storage.CSIDriver,
+		storage.CSINode,
+		storage.CSIStorageCapacity,
+		storage.StorageClass,
+		storage.VolumeAttachment,
+		storage.VolumeAttributesClass,
+
+		storagemigration.StorageVersionMigration,
 	}
 }

@@ -1,6 +1,7 @@
 // Package bootstrap puts into an empty store what every cluster has: the system
-// namespaces, the default roles and bindings, the system priority classes, and
-// the Service and endpoints by which pods reach the API server.
+// namespaces, the default roles and bindings, the system priority classes, the
+// list of what is served here, and the Service and endpoints by which pods reach
+// the API server.
 //
 // Run is called once at each start, before the server says that it is ready. It compares with
 // what is there in the cache and writes only what is absent or differs, so a
@@ -34,6 +35,8 @@ import (
 // Config is what a cluster's first objects depend on.
 type Config struct {
 	Store *storage.Store
+	// Resources are what this server serves: each version is listed as an APIService.
+	Resources []*api.Resource
 
 	// AdvertiseAddress and SecurePort are where other machines reach this server.
 	AdvertiseAddress netip.Addr
@@ -60,7 +63,10 @@ func Run(ctx context.Context, c Config) error {
 	if err := ensureAll(ctx, namespaces); err != nil {
 		return err
 	}
-	return ensureAll(ctx, rest)
+	if err := ensureAll(ctx, rest); err != nil {
+		return err
+	}
+	return c.dropAPIServices(ctx)
 }
 
 // wish is an object that is to be there.
@@ -76,6 +82,7 @@ type wish struct {
 func (c Config) objects() []wish {
 	wishes := append(c.priorityClasses(), c.service()...)
 	wishes = append(wishes, c.extensionConfig())
+	wishes = append(wishes, c.apiServiceWishes()...)
 	if c.RBAC {
 		wishes = append(wishes, c.policy()...)
 	}

@@ -29,6 +29,7 @@ func config(t *testing.T) Config {
 	}
 	return Config{
 		Store:            store,
+		Resources:        all.Resources(),
 		AdvertiseAddress: netip.MustParseAddr("192.0.2.1"),
 		SecurePort:       6443,
 		ServiceIP:        services.First(),
