@@ -28,6 +28,7 @@ const (
 	masqChain     = "masquerading"
 	markChain     = "mark-for-masquerade"
 	rejectChain   = "reject-chain"
+	rangesChain   = "service-ranges" // its rules are rangesFragment's
 )
 
 // masqMark is the bit of the packet mark that says: give this packet the node's address when it leaves.
@@ -73,6 +74,7 @@ func (s *settings) baseChains() []baseChain {
 		{name: rejectChain, rules: []string{"meta l4proto tcp reject with tcp reset", "reject"}},
 		{name: markChain, rules: []string{"meta mark set meta mark or " + masqMark}},
 		{name: servicesChain, rules: s.servicesRules()},
+		{name: rangesChain},
 		{name: unservedChain, rules: s.unservedRules()},
 		{name: firewallChain, rules: []string{s.at("daddr") + " vmap @" + firewallIPs}},
 		{name: masqChain, rules: s.masqRules()},
@@ -111,6 +113,7 @@ func (s *settings) unservedRules() []string {
 		s.at("daddr") + " vmap @" + unservedIPs,
 		"fib daddr type local meta l4proto . th dport vmap @" + unservedNodePorts,
 		fmt.Sprintf("%s daddr @%s goto %s", s.family.table, clusterIPs, rejectChain),
+		"goto " + rangesChain,
 	}
 }
 

@@ -14,7 +14,8 @@
 //     that came in by a node port, that returns to the pod it left, or that leaves the pods' network.
 //
 // A packet that no rule rewrote and that still carries a Service's address is refused in the
-// chain unserved, at once instead of by a timeout.
+// chain unserved, at once instead of by a timeout; one to an address that Services have theirs from,
+// and that none has, is dropped, so that it does not leave by the default route.
 //
 // # The code
 //

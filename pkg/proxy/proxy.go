@@ -10,6 +10,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/knftables"
@@ -192,14 +193,8 @@ func (p *Proxy) signal() {
 	}
 }
 
-func (p *Proxy) handlers() (services, endpointSlices, pods cache.ResourceEventHandler) {
-	return handler(p, (*state).setService, (*state).removeService),
-		handler(p, (*state).setSlice, (*state).removeSlice),
-		handler(p, (*state).setPod, (*state).removePod)
-}
-
 // handler turns an informer's events into changes of the state.
-func handler[T *v1.Service | *discoveryv1.EndpointSlice | *v1.Pod](p *Proxy, set, remove func(*state, T)) cache.ResourceEventHandler {
+func handler[T *v1.Service | *discoveryv1.EndpointSlice | *networkingv1.ServiceCIDR | *v1.Pod](p *Proxy, set, remove func(*state, T)) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { p.tell(func(s *state) { set(s, obj.(T)) }) },
 		UpdateFunc: func(_, obj any) { p.tell(func(s *state) { set(s, obj.(T)) }) },

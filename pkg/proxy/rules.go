@@ -33,6 +33,22 @@ func newFragment() *fragment {
 	return &fragment{chains: map[string][]string{}, sets: map[string]time.Duration{}, elements: map[element]string{}}
 }
 
+// rangesFragment drops what goes to an address that cluster IPs are given from and that no Service
+// has, as far as we have heard: the client's next try may reach one.
+func (s *settings) rangesFragment(ranges map[string][]string) *fragment {
+	rules := []string{} // none, and still a chain, since the base jumps to it
+	for _, name := range keys(ranges) {
+		for _, text := range ranges[name] {
+			if prefix, err := netip.ParsePrefix(text); err == nil && s.family.has(prefix.Addr().String()) {
+				rules = append(rules, fmt.Sprintf("%s daddr %s drop", s.family.table, prefix.Masked()))
+			}
+		}
+	}
+	f := newFragment()
+	f.chains[rangesChain] = rules
+	return f
+}
+
 // portFragment makes the rules of one port of a Service.
 func (s *settings) portFragment(p *servicePort) *fragment {
 	f := newFragment()

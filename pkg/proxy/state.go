@@ -8,6 +8,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -18,6 +19,7 @@ type state struct {
 	tables   []*table // one a family
 	services map[types.NamespacedName]*v1.Service
 	slices   map[types.NamespacedName]map[string]*discoveryv1.EndpointSlice // by Service, then by name
+	ranges   map[string][]string                                            // that cluster IPs are given from, by the name of their ServiceCIDR
 
 	// changed are the Services of which, or of whose endpoints, something changed since update.
 	changed map[types.NamespacedName]bool
@@ -34,6 +36,7 @@ func newState(tables []*table) *state {
 		tables:   tables,
 		services: map[types.NamespacedName]*v1.Service{},
 		slices:   map[types.NamespacedName]map[string]*discoveryv1.EndpointSlice{},
+		ranges:   map[string][]string{},
 		changed:  map[types.NamespacedName]bool{},
 		owners:   map[types.NamespacedName][]string{},
 	}
@@ -85,6 +88,22 @@ func (s *state) setPod(pod *v1.Pod) {
 func (s *state) removePod(pod *v1.Pod) {
 	for _, t := range s.tables {
 		t.set(podOwner(pod), nil)
+	}
+}
+
+func (s *state) setRange(r *networkingv1.ServiceCIDR) {
+	s.ranges[r.Name] = r.Spec.CIDRs
+	s.updateRanges()
+}
+
+func (s *state) removeRange(r *networkingv1.ServiceCIDR) {
+	delete(s.ranges, r.Name)
+	s.updateRanges()
+}
+
+func (s *state) updateRanges() {
+	for _, t := range s.tables {
+		t.set("~ranges", t.rangesFragment(s.ranges))
 	}
 }
 

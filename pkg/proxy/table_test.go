@@ -12,6 +12,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/knftables"
 )
@@ -75,6 +76,12 @@ func play(t *testing.T, s *state, step string) {
 				s.removeSlice(o)
 			} else {
 				s.setSlice(o)
+			}
+		case *networkingv1.ServiceCIDR:
+			if _, gone := o.Annotations["gone"]; gone {
+				s.removeRange(o)
+			} else {
+				s.setRange(o)
 			}
 		case *v1.Pod:
 			s.setPod(o)

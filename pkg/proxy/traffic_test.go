@@ -113,6 +113,20 @@ func TestTrafficToClusterIP(t *testing.T) {
 	}
 }
 
+// TestNoServiceNoWay: a packet to an address that cluster IPs are given from, but
+// that no Service has, does not leave by the default route.
+func TestNoServiceNoWay(t *testing.T) {
+	c := newCluster(t)
+	c.in("out", func() { c.run("ip addr add 10.96.0.99/32 dev lo") })
+	c.expect("a", "10.96.0.99:8080", "out saw 192.0.2.10")
+	c.apply("apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: kubernetes}\nspec: {cidrs: [10.96.0.0/16, \"fd00::/108\"]}",
+		service("solo", "10.96.0.11", "ports: [{port: 80}]"), slice("solo", "TCP", podA))
+	for _, from := range []string{"a", "node"} {
+		c.expect(from, "10.96.0.99:8080", "nothing")
+	}
+	c.expect("b", "10.96.0.11:80", "a saw 10.244.0.6")
+}
+
 func TestTrafficFromOutside(t *testing.T) {
 	const port = "ports: [{port: 80, nodePort: 30080}], type: LoadBalancer"
 	c := newCluster(t,

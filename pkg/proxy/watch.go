@@ -43,13 +43,15 @@ func (p *Proxy) watchAll(ctx context.Context) ([]informers.SharedInformerFactory
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
 			o.FieldSelector = p.ourPods()
 		}))
-	services, slices, pods := p.handlers()
+	// Apart, because notOurs is about Services.
+	ranges := informers.NewSharedInformerFactoryWithOptions(p.client, 0, informers.WithTransform(dropManagedFields))
 	handlers := map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		cluster.Core().V1().Services().Informer():            services,
-		cluster.Discovery().V1().EndpointSlices().Informer(): slices,
+		cluster.Core().V1().Services().Informer():            handler(p, (*state).setService, (*state).removeService),
+		cluster.Discovery().V1().EndpointSlices().Informer(): handler(p, (*state).setSlice, (*state).removeSlice),
+		ranges.Networking().V1().ServiceCIDRs().Informer():   handler(p, (*state).setRange, (*state).removeRange),
 	}
 	if p.mayWatchPods(ctx) {
-		handlers[node.Core().V1().Pods().Informer()] = pods
+		handlers[node.Core().V1().Pods().Informer()] = handler(p, (*state).setPod, (*state).removePod)
 	}
 	var synced []cache.DoneChecker
 	for informer, handle := range handlers {
@@ -59,7 +61,7 @@ func (p *Proxy) watchAll(ctx context.Context) ([]informers.SharedInformerFactory
 		}
 		synced = append(synced, registration.HasSyncedChecker())
 	}
-	return []informers.SharedInformerFactory{cluster, node}, synced, nil
+	return []informers.SharedInformerFactory{cluster, node, ranges}, synced, nil
 }
 
 // dropManagedFields halves what an object takes in memory.
