@@ -79,6 +79,9 @@ type Resource struct {
 	// Warnings are sent as Warning headers beside a successful write; old is
 	// nil on create. May be nil.
 	Warnings func(ctx context.Context, obj, old Object) []string
+	// DeleteWarnings are sent with every answer to a delete, by what its options
+	// say. May be nil.
+	DeleteWarnings func(options *metav1.DeleteOptions) []string
 
 	// Columns and Row make the Table. Row returns one cell a column. Both nil
 	// means upstream's default: Name and Created At.
@@ -92,6 +95,9 @@ type Resource struct {
 	Fields func(obj Object) fields.Set
 	// FieldNames lists them, for the error on an unknown one. May be nil.
 	FieldNames []string
+	// UnknownField is the error about any other field, with %q in place of its
+	// name. Empty means upstream's usual words.
+	UnknownField string
 
 	// TTL is how long an object lives in storage; zero means forever.
 	TTL func(obj Object) time.Duration

@@ -87,6 +87,11 @@ func (c *call) deleteOptions() (*metav1.DeleteOptions, error) {
 		return nil, err
 	}
 	options.TypeMeta = optionsType("DeleteOptions")
+	if c.resource.DeleteWarnings != nil {
+		for _, text := range c.resource.DeleteWarnings(options) {
+			c.state.Warn(text)
+		}
+	}
 	if len(body) > 0 {
 		c.state.NoteRequest(options)
 	}

@@ -135,6 +135,8 @@ func (c *call) fieldLabel(label, value string) (string, string, error) {
 		return label, value, nil
 	case c.resource.FieldNames == nil:
 		return "", "", fmt.Errorf(`%q is not a known field selector: only "metadata.name", "metadata.namespace"`, label)
+	case c.resource.UnknownField != "":
+		return "", "", fmt.Errorf(c.resource.UnknownField, label)
 	}
 	return "", "", fmt.Errorf("field label not supported: %s", label)
 }

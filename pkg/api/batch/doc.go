@@ -1,0 +1,2 @@
+// Package batch defines the resources of the group batch/v1: work that ends.
+package batch
