@@ -9,6 +9,7 @@ import (
 	"slowmo/pkg/api/apps"
 	"slowmo/pkg/api/authentication"
 	"slowmo/pkg/api/authorization"
+	"slowmo/pkg/api/batch"
 	"slowmo/pkg/api/certificates"
 	"slowmo/pkg/api/coordination"
 	"slowmo/pkg/api/core"
@@ -37,8 +38,11 @@ func Resources() []*api.Resource {
 		core.ServiceAccount,
 		core.Service,
 
+		apps.ControllerRevision,
+		apps.DaemonSet,
 		apps.Deployment,
 		apps.ReplicaSet,
+		apps.StatefulSet,
 
 		apiregistration.APIService,
 
@@ -49,6 +53,9 @@ func Resources() []*api.Resource {
 		authorization.SelfSubjectAccessReview,
 		authorization.SelfSubjectRulesReview,
 		authorization.SubjectAccessReview,
+
+		batch.CronJob,
+		batch.Job,
 
 		certificates.CertificateSigningRequest,
 		certificates.ClusterTrustBundle,

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,6 +16,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/poddefaults"
+	"slowmo/pkg/api/core/podtemplate"
 )
 
 // Deployment is the resource deployments.
@@ -37,7 +39,7 @@ var Deployment = &api.Resource{
 	PrepareUpdate:       prepareDeploymentUpdate,
 	Validate:            validateDeployment,
 	ValidateUpdate:      validateDeploymentUpdate,
-	Warnings:            deploymentWarnings,
+	Warnings:            warnings(deploymentTemplate, true),
 	UnconditionalUpdate: true,
 
 	Columns: deploymentColumns,
@@ -59,14 +61,18 @@ var deploymentColumns = []metav1.TableColumnDefinition{
 	api.Column("Up-to-date", "string", appsv1.DeploymentStatus{}.SwaggerDoc()["updatedReplicas"]),
 	api.Column("Available", "string", appsv1.DeploymentStatus{}.SwaggerDoc()["availableReplicas"]),
 	api.AgeColumn,
-	containersColumn,
-	imagesColumn,
+	podtemplate.ContainersColumn,
+	podtemplate.ImagesColumn,
 	api.WideColumn("Selector", "string", appsv1.DeploymentSpec{}.SwaggerDoc()["selector"]),
+}
+
+func deploymentTemplate(obj api.Object) *corev1.PodTemplateSpec {
+	return &obj.(*appsv1.Deployment).Spec.Template
 }
 
 func deploymentRow(obj api.Object, now time.Time) []any {
 	d := obj.(*appsv1.Deployment)
-	names, images := templateCells(&d.Spec.Template)
+	names, images := podtemplate.Cells(&d.Spec.Template)
 	return []any{
 		d.Name, fmt.Sprintf("%d/%d", d.Status.ReadyReplicas, ptr.Deref(d.Spec.Replicas, 0)),
 		int64(d.Status.UpdatedReplicas), int64(d.Status.AvailableReplicas), api.Age(d.CreationTimestamp, now),

@@ -3,8 +3,6 @@ package apps
 import (
 	appsv1 "k8s.io/api/apps/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
@@ -14,7 +12,7 @@ import (
 func validateDeployment(obj api.Object) field.ErrorList {
 	spec, path := &obj.(*appsv1.Deployment).Spec, field.NewPath("spec")
 	errs := apivalidation.ValidateNonnegativeField(int64(ptr.Deref(spec.Replicas, 0)), path.Child("replicas"))
-	errs = append(errs, validateSelected(spec.Selector, &spec.Template, path)...)
+	errs = append(errs, forDeployment.validateSelected(spec.Selector, &spec.Template, path)...)
 	errs = append(errs, validateStrategy(&spec.Strategy, path.Child("strategy"))...)
 	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(spec.MinReadySeconds), path.Child("minReadySeconds"))...)
 	if limit := spec.RevisionHistoryLimit; limit != nil {
@@ -44,7 +42,7 @@ func validateStrategy(s *appsv1.DeploymentStrategy, path *field.Path) field.Erro
 	case appsv1.RollingUpdateDeploymentStrategyType:
 		return validateRollingUpdate(s.RollingUpdate, path.Child("rollingUpdate"))
 	default:
-		return field.ErrorList{field.NotSupported(path, s, []appsv1.DeploymentStrategyType{
+		return field.ErrorList{field.NotSupported(path, api.Internal(s), []appsv1.DeploymentStrategyType{
 			appsv1.RecreateDeploymentStrategyType, appsv1.RollingUpdateDeploymentStrategyType})}
 	}
 }
@@ -53,51 +51,24 @@ func validateStrategy(s *appsv1.DeploymentStrategy, path *field.Path) field.Erro
 // missing or something may be extra.
 func validateRollingUpdate(r *appsv1.RollingUpdateDeployment, path *field.Path) field.ErrorList {
 	unavailable, surge := *r.MaxUnavailable, *r.MaxSurge
-	errs := validateAmount(unavailable, path.Child("maxUnavailable"))
-	errs = append(errs, validateAmount(surge, path.Child("maxSurge"))...)
-	if amount(unavailable) == 0 && amount(surge) == 0 {
+	errs := api.ValidateAmount(unavailable, path.Child("maxUnavailable"))
+	errs = append(errs, api.ValidateAmount(surge, path.Child("maxSurge"))...)
+	if api.Amount(unavailable) == 0 && api.Amount(surge) == 0 {
 		errs = append(errs, field.Invalid(path.Child("maxUnavailable"), unavailable, "may not be 0 when `maxSurge` is 0"))
 	}
-	if unavailable.Type == intstr.String && amount(unavailable) > 100 {
-		errs = append(errs, field.Invalid(path.Child("maxUnavailable"), unavailable, "must not be greater than 100%"))
-	}
-	return errs
-}
-
-// validateAmount checks a number of pods or a percentage of all.
-func validateAmount(a intstr.IntOrString, path *field.Path) (errs field.ErrorList) {
-	if a.Type == intstr.Int {
-		return apivalidation.ValidateNonnegativeField(int64(a.IntVal), path)
-	}
-	for _, msg := range validation.IsValidPercent(a.StrVal) {
-		errs = append(errs, field.Invalid(path, a, msg))
-	}
-	return errs
-}
-
-// amount returns the number, or the per cent, that a says; 0 if it is neither.
-func amount(a intstr.IntOrString) int {
-	n, err := intstr.GetScaledValueFromIntOrPercent(&a, 100, false)
-	if err != nil {
-		return 0
-	}
-	return n
+	return append(errs, api.ValidateNotAboveAll(unavailable, path.Child("maxUnavailable"))...)
 }
 
 func validateDeploymentStatus(obj, old api.Object) field.ErrorList {
 	s, before := obj.(*appsv1.Deployment).Status, old.(*appsv1.Deployment).Status
-	collisions := int64(ptr.Deref(s.CollisionCount, 0))
 	errs := nonnegative(
 		count{"observedGeneration", s.ObservedGeneration}, count{"replicas", int64(s.Replicas)},
 		count{"updatedReplicas", int64(s.UpdatedReplicas)}, count{"readyReplicas", int64(s.ReadyReplicas)},
 		count{"availableReplicas", int64(s.AvailableReplicas)}, count{"unavailableReplicas", int64(s.UnavailableReplicas)},
-		count{"terminatingReplicas", int64(ptr.Deref(s.TerminatingReplicas, 0))}, count{"collisionCount", collisions})
+		count{"terminatingReplicas", int64(ptr.Deref(s.TerminatingReplicas, 0))}, count{"collisionCount", int64(ptr.Deref(s.CollisionCount, 0))})
 	errs = append(errs, notAbove(s.UpdatedReplicas, s.Replicas, "updatedReplicas", moreThanReplicas)...)
 	errs = append(errs, notAbove(s.ReadyReplicas, s.Replicas, "readyReplicas", moreThanReplicas)...)
 	errs = append(errs, notAbove(s.AvailableReplicas, s.Replicas, "availableReplicas", moreThanReplicas)...)
-	errs = append(errs, notAbove(s.AvailableReplicas, s.ReadyReplicas, "availableReplicas", "cannot be greater than readyReplicas")...)
-	if collisions < int64(ptr.Deref(before.CollisionCount, 0)) {
-		errs = append(errs, field.Invalid(field.NewPath("status", "collisionCount"), collisions, "cannot be decremented"))
-	}
-	return errs
+	errs = append(errs, notAbove(s.AvailableReplicas, s.ReadyReplicas, "availableReplicas", moreThanReady)...)
+	return append(errs, notDecremented(s.CollisionCount, before.CollisionCount)...)
 }

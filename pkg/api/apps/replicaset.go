@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -13,6 +14,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/poddefaults"
+	"slowmo/pkg/api/core/podtemplate"
 )
 
 // ReplicaSet is the resource replicasets.
@@ -35,7 +37,7 @@ var ReplicaSet = &api.Resource{
 	PrepareUpdate:       prepareReplicaSetUpdate,
 	Validate:            validateReplicaSet,
 	ValidateUpdate:      validateReplicaSetUpdate,
-	Warnings:            replicaSetWarnings,
+	Warnings:            warnings(replicaSetTemplate, true),
 	UnconditionalUpdate: true,
 
 	Columns: replicaSetColumns,
@@ -57,14 +59,18 @@ var replicaSetColumns = []metav1.TableColumnDefinition{
 	api.Column("Current", "integer", appsv1.ReplicaSetStatus{}.SwaggerDoc()["replicas"]),
 	api.Column("Ready", "integer", appsv1.ReplicaSetStatus{}.SwaggerDoc()["readyReplicas"]),
 	api.AgeColumn,
-	containersColumn,
-	imagesColumn,
+	podtemplate.ContainersColumn,
+	podtemplate.ImagesColumn,
 	api.WideColumn("Selector", "string", appsv1.ReplicaSetSpec{}.SwaggerDoc()["selector"]),
+}
+
+func replicaSetTemplate(obj api.Object) *corev1.PodTemplateSpec {
+	return &obj.(*appsv1.ReplicaSet).Spec.Template
 }
 
 func replicaSetRow(obj api.Object, now time.Time) []any {
 	rs := obj.(*appsv1.ReplicaSet)
-	names, images := templateCells(&rs.Spec.Template)
+	names, images := podtemplate.Cells(&rs.Spec.Template)
 	return []any{
 		rs.Name, int64(ptr.Deref(rs.Spec.Replicas, 0)), int64(rs.Status.Replicas), int64(rs.Status.ReadyReplicas),
 		api.Age(rs.CreationTimestamp, now), names, images, metav1.FormatLabelSelector(rs.Spec.Selector),

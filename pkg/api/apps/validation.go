@@ -1,9 +1,6 @@
 package apps
 
 import (
-	"context"
-
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,67 +9,66 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
-	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/podspec"
-	"slowmo/pkg/api/core/podwarnings"
+)
+
+// words are what the errors about a kind's pods say where they differ.
+type words struct {
+	kind        string // to which an empty selector is a mistake
+	owner       string // whose pods may not have a deadline
+	badSelector string
+}
+
+var (
+	forDeployment  = words{kind: "deployment", owner: "ReplicaSet", badSelector: "invalid label selector"}
+	forDaemonSet   = words{kind: "daemonset", owner: "DaemonSet"}
+	forStatefulSet = words{kind: "statefulset", owner: "StatefulSet"}
 )
 
 // validateSelected checks a selector and the template whose pods it must select.
-func validateSelected(selector *metav1.LabelSelector, template *corev1.PodTemplateSpec, path *field.Path) (errs field.ErrorList) {
-	if selector == nil {
-		errs = append(errs, field.Required(path.Child("selector"), ""))
-	} else {
-		errs = append(errs, metav1validation.ValidateLabelSelector(selector, metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))...)
-		if len(selector.MatchLabels)+len(selector.MatchExpressions) == 0 {
-			errs = append(errs, field.Invalid(path.Child("selector"), selector, "empty selector is invalid for deployment"))
-		}
-	}
+func (w words) validateSelected(selector *metav1.LabelSelector, template *corev1.PodTemplateSpec, path *field.Path) (errs field.ErrorList) {
+	errs = w.validateSelector(selector, path.Child("selector"))
 	pods, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
-		return append(errs, field.Invalid(path.Child("selector"), selector, "invalid label selector"))
+		return append(errs, field.Invalid(path.Child("selector"), selector, w.badSelector))
 	}
-	return append(errs, validateTemplate(template, pods, path.Child("template"))...)
+	errs = append(errs, validateLabels(template, pods, path.Child("template"))...)
+	errs = append(errs, podspec.ValidateTemplate(template, path.Child("template"))...)
+	return append(errs, w.validateLasting(&template.Spec, path.Child("template", "spec"))...)
 }
 
-// validateTemplate checks a template whose pods are meant to run for good.
-func validateTemplate(template *corev1.PodTemplateSpec, pods labels.Selector, path *field.Path) (errs field.ErrorList) {
-	if !pods.Empty() && !pods.Matches(labels.Set(template.Labels)) {
-		errs = append(errs, field.Invalid(path.Child("metadata", "labels"), template.Labels, "`selector` does not match template `labels`"))
+func (w words) validateSelector(selector *metav1.LabelSelector, path *field.Path) field.ErrorList {
+	if selector == nil {
+		return field.ErrorList{field.Required(path, "")}
 	}
-	errs = append(errs, podspec.ValidateTemplate(template, path)...)
-	if policy := template.Spec.RestartPolicy; policy != corev1.RestartPolicyAlways {
-		errs = append(errs, field.NotSupported(path.Child("spec", "restartPolicy"), policy, []corev1.RestartPolicy{corev1.RestartPolicyAlways}))
+	errs := metav1validation.ValidateLabelSelector(selector, metav1validation.LabelSelectorValidationOptions{}, path)
+	return append(errs, w.validateNotEmpty(selector, path)...)
+}
+
+func (w words) validateNotEmpty(selector *metav1.LabelSelector, path *field.Path) field.ErrorList {
+	if selector == nil || len(selector.MatchLabels)+len(selector.MatchExpressions) > 0 {
+		return nil
 	}
-	if template.Spec.ActiveDeadlineSeconds != nil {
-		errs = append(errs, field.Forbidden(path.Child("spec", "activeDeadlineSeconds"), "activeDeadlineSeconds in ReplicaSet is not Supported"))
+	return field.ErrorList{field.Invalid(path, selector, "empty selector is invalid for "+w.kind)}
+}
+
+// validateLabels checks that the pods of a template at path will be selected.
+func validateLabels(template *corev1.PodTemplateSpec, pods labels.Selector, path *field.Path) field.ErrorList {
+	if pods.Empty() || pods.Matches(labels.Set(template.Labels)) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path.Child("metadata", "labels"), template.Labels, "`selector` does not match template `labels`")}
+}
+
+// validateLasting checks that pods are meant to run for good.
+func (w words) validateLasting(spec *corev1.PodSpec, path *field.Path) (errs field.ErrorList) {
+	if policy := spec.RestartPolicy; policy != corev1.RestartPolicyAlways {
+		errs = append(errs, field.NotSupported(path.Child("restartPolicy"), policy, []corev1.RestartPolicy{corev1.RestartPolicyAlways}))
+	}
+	if spec.ActiveDeadlineSeconds != nil {
+		errs = append(errs, field.Forbidden(path.Child("activeDeadlineSeconds"), "activeDeadlineSeconds in "+w.owner+" is not Supported"))
 	}
 	return errs
-}
-
-func validateReplicaSet(obj api.Object) field.ErrorList {
-	spec, path := &obj.(*appsv1.ReplicaSet).Spec, field.NewPath("spec")
-	errs := apivalidation.ValidateNonnegativeField(int64(ptr.Deref(spec.Replicas, 0)), path.Child("replicas"))
-	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(spec.MinReadySeconds), path.Child("minReadySeconds"))...)
-	return append(errs, validateSelected(spec.Selector, &spec.Template, path)...)
-}
-
-func validateReplicaSetUpdate(obj, old api.Object) field.ErrorList {
-	return append(validateReplicaSet(obj), apivalidation.ValidateImmutableField(
-		obj.(*appsv1.ReplicaSet).Spec.Selector, old.(*appsv1.ReplicaSet).Spec.Selector, field.NewPath("spec", "selector"))...)
-}
-
-const moreThanReplicas = "cannot be greater than status.replicas"
-
-func validateReplicaSetStatus(obj, _ api.Object) field.ErrorList {
-	s := obj.(*appsv1.ReplicaSet).Status
-	errs := nonnegative(
-		count{"replicas", int64(s.Replicas)}, count{"fullyLabeledReplicas", int64(s.FullyLabeledReplicas)},
-		count{"readyReplicas", int64(s.ReadyReplicas)}, count{"availableReplicas", int64(s.AvailableReplicas)},
-		count{"terminatingReplicas", int64(ptr.Deref(s.TerminatingReplicas, 0))}, count{"observedGeneration", s.ObservedGeneration})
-	errs = append(errs, notAbove(s.FullyLabeledReplicas, s.Replicas, "fullyLabeledReplicas", moreThanReplicas)...)
-	errs = append(errs, notAbove(s.ReadyReplicas, s.Replicas, "readyReplicas", moreThanReplicas)...)
-	errs = append(errs, notAbove(s.AvailableReplicas, s.Replicas, "availableReplicas", moreThanReplicas)...)
-	return append(errs, notAbove(s.AvailableReplicas, s.ReadyReplicas, "availableReplicas", "cannot be greater than readyReplicas")...)
 }
 
 // count is a field of a status that counts something.
@@ -88,6 +84,11 @@ func nonnegative(counts ...count) (errs field.ErrorList) {
 	return errs
 }
 
+const (
+	moreThanReplicas = "cannot be greater than status.replicas"
+	moreThanReady    = "cannot be greater than readyReplicas"
+)
+
 func notAbove(value, limit int32, name, message string) field.ErrorList {
 	if value <= limit {
 		return nil
@@ -95,16 +96,10 @@ func notAbove(value, limit int32, name, message string) field.ErrorList {
 	return field.ErrorList{field.Invalid(field.NewPath("status", name), value, message)}
 }
 
-func replicaSetWarnings(_ context.Context, obj, old api.Object) []string {
-	if old != nil && old.GetGeneration() == obj.GetGeneration() {
-		return nil
+// notDecremented checks the count of collisions, which makes names of revisions unique.
+func notDecremented(collisions, before *int32) field.ErrorList {
+	if value := ptr.Deref(collisions, 0); value < ptr.Deref(before, 0) {
+		return field.ErrorList{field.Invalid(field.NewPath("status", "collisionCount"), value, "cannot be decremented")}
 	}
-	return podwarnings.Of(&obj.(*appsv1.ReplicaSet).Spec.Template.Spec, field.NewPath("spec", "template", "spec"))
-}
-
-func deploymentWarnings(_ context.Context, obj, old api.Object) []string {
-	if old != nil && old.GetGeneration() == obj.GetGeneration() {
-		return nil
-	}
-	return podwarnings.Of(&obj.(*appsv1.Deployment).Spec.Template.Spec, field.NewPath("spec", "template", "spec"))
+	return nil
 }
