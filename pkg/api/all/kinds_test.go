@@ -77,8 +77,6 @@ func TestValidateSmallKinds(t *testing.T) {
 		{"PriorityClass", `{metadata: {name: system-node-critical}, value: 2000001000}`, nil},
 		{"PriorityClass", `{metadata: {name: system-mine}, value: 1}`,
 			[]string{`metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: system-mine is not a known system priority class`}},
-		{"IPAddress", `spec: {parentRef: {resource: services}}`, []string{`spec.parentRef.name: Required value`}},
-		{"ServiceCIDR", `spec: {cidrs: [10.0.0.0/16, 10.1.0.0/16]}`, []string{`spec.cidrs: Invalid value: ["10.0.0.0/16","10.1.0.0/16"]: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96`}},
 	} {
 		r, obj := decoded(t, c.kind, c.object)
 		var got []string
@@ -113,8 +111,6 @@ func TestRows(t *testing.T) {
 			`["b","Role/r","5m","u, v","","ns/sa"]`},
 		{"Lease", `{metadata: {name: l}, spec: {holderIdentity: me}}`, `["l","me","5m"]`},
 		{"PriorityClass", `{metadata: {name: p}, value: 7}`, `["p",7,false,"5m","PreemptLowerPriority"]`},
-		{"IPAddress", `{metadata: {name: 10.0.0.1}, spec: {parentRef: {resource: services, namespace: default, name: kubernetes}}}`, `["10.0.0.1","services/default/kubernetes","5m"]`},
-		{"ServiceCIDR", `{metadata: {name: kubernetes}, spec: {cidrs: [10.96.0.0/16]}}`, `["kubernetes","10.96.0.0/16","5m"]`},
 	} {
 		r, obj := decoded(t, c.kind, c.object)
 		var got strings.Builder
@@ -138,8 +134,6 @@ func TestImmutable(t *testing.T) {
 		{"PriorityClass", `value: 1`, `value: 2`, `value: Forbidden: may not be changed in an update.`},
 		{"EndpointSlice", `addressType: IPv4`, `addressType: IPv6`, `addressType: Invalid value: "IPv6": field is immutable`},
 		{"Node", `spec: {providerID: a}`, `spec: {providerID: b}`, `spec.providerID: Forbidden: node updates may not change providerID except from "" to valid`},
-		{"IPAddress", `spec: {parentRef: {resource: services, name: a}}`, `spec: {parentRef: {resource: services, name: b}}`,
-			`spec.parentRef: Invalid value: {"resource":"services","name":"b"}: field is immutable`},
 	} {
 		r, before := decoded(t, c.kind, c.before)
 		_, after := decoded(t, c.kind, c.after)

@@ -1,11 +1,11 @@
 package networking
 
 import (
-	"net/netip"
 	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,9 +34,6 @@ var IPAddress = &api.Resource{
 		for _, err := range validation.IsValidIP(nil, name) {
 			msgs = append(msgs, err.Detail)
 		}
-		if ip, err := netip.ParseAddr(name); err == nil && ip.String() != name {
-			msgs = append(msgs, "must be a canonical format IP address")
-		}
 		return msgs
 	},
 	Validate:            validateIPAddress,
@@ -46,11 +43,9 @@ var IPAddress = &api.Resource{
 	Columns: []metav1.TableColumnDefinition{
 		api.NameColumn,
 		api.Column("ParentRef", "string", networkingv1.IPAddressSpec{}.SwaggerDoc()["parentRef"]),
-		api.AgeColumn,
 	},
-	Row: func(obj api.Object, now time.Time) []any {
-		ip := obj.(*networkingv1.IPAddress)
-		return []any{ip.Name, formatParent(ip.Spec.ParentRef), api.Age(ip.CreationTimestamp, now)}
+	Row: func(obj api.Object, _ time.Time) []any {
+		return []any{obj.GetName(), formatParent(obj.(*networkingv1.IPAddress).Spec.ParentRef)}
 	},
 }
 
@@ -62,46 +57,45 @@ func formatParent(ref *networkingv1.ParentReference) string {
 	if ref.Group != "" {
 		resource += "." + ref.Group
 	}
-	parts := []string{resource}
+	parts := []string{strings.ToLower(resource)}
 	if ref.Namespace != "" {
 		parts = append(parts, ref.Namespace)
 	}
 	return strings.Join(append(parts, ref.Name), "/")
 }
 
+// validateIPAddress checks that the parts of the reference are there at the end, as
+// upstream reads it off the tags of the type.
 func validateIPAddress(obj api.Object) (errs field.ErrorList) {
 	ref := obj.(*networkingv1.IPAddress).Spec.ParentRef
 	path := field.NewPath("spec", "parentRef")
 	if ref == nil {
 		return field.ErrorList{field.Required(path, "")}
 	}
-	segment := func(value, name string) {
-		for _, msg := range pathvalidation.IsValidPathSegmentName(value) {
-			errs = append(errs, field.Invalid(path.Child(name), value, msg))
-		}
-	}
+	var missing field.ErrorList
 	if ref.Group != "" {
-		for _, msg := range validation.IsDNS1123Subdomain(ref.Group) {
-			errs = append(errs, field.Invalid(path.Child("group"), ref.Group, msg))
+		errs = append(errs, invalid(ref.Group, path.Child("group"), validation.IsDNS1123Subdomain(ref.Group))...)
+	}
+	for _, part := range []struct{ name, value string }{{"resource", ref.Resource}, {"name", ref.Name}} {
+		if part.value == "" {
+			missing = append(missing, field.Required(path.Child(part.name), ""))
+		} else {
+			errs = append(errs, invalid(part.value, path.Child(part.name), pathvalidation.IsValidPathSegmentName(part.value))...)
 		}
-	}
-	if ref.Resource == "" {
-		errs = append(errs, field.Required(path.Child("resource"), ""))
-	} else {
-		segment(ref.Resource, "resource")
-	}
-	if ref.Name == "" {
-		errs = append(errs, field.Required(path.Child("name"), ""))
-	} else {
-		segment(ref.Name, "name")
 	}
 	if ref.Namespace != "" {
-		segment(ref.Namespace, "namespace")
+		errs = append(errs, invalid(ref.Namespace, path.Child("namespace"), pathvalidation.IsValidPathSegmentName(ref.Namespace))...)
 	}
-	return errs
+	return append(errs, missing...)
 }
 
 func validateIPAddressUpdate(obj, old api.Object) field.ErrorList {
-	return apivalidation.ValidateImmutableField(obj.(*networkingv1.IPAddress).Spec.ParentRef,
-		old.(*networkingv1.IPAddress).Spec.ParentRef, field.NewPath("spec", "parentRef"))
+	path, ref := field.NewPath("spec", "parentRef"), obj.(*networkingv1.IPAddress).Spec.ParentRef
+	if equality.Semantic.DeepEqual(ref, old.(*networkingv1.IPAddress).Spec.ParentRef) {
+		return nil
+	}
+	if ref == nil {
+		return field.ErrorList{field.Required(path, ""), field.Invalid(path, nil, apivalidation.FieldImmutableErrorMsg)}
+	}
+	return field.ErrorList{field.Invalid(path, nil, apivalidation.FieldImmutableErrorMsg)}
 }

@@ -128,12 +128,31 @@ func TestValidateNetworkPolicy(t *testing.T) {
 	apitest.Update(t, NetworkPolicy, `spec: {egress: [{to: [{ipBlock: {cidr: 010.0.0.0/8}}]}]}`, `spec: {ingress: [{from: [{ipBlock: {cidr: 010.0.0.0/8}}]}]}`)
 }
 
+func TestValidateAddresses(t *testing.T) {
+	apitest.Create(t, IPAddress, `spec: {parentRef: {group: A, resource: a/b}}`, `spec.parentRef.group: Invalid value: "A": `+subdomain,
+		`spec.parentRef.resource: Invalid value: "a/b": may not contain '/'`, `spec.parentRef.name: Required value`)
+	apitest.Update(t, IPAddress, `spec: {parentRef: {resource: services, name: a}}`, `spec: {parentRef: {resource: services, name: b}}`,
+		`spec.parentRef: Invalid value: null: field is immutable`)
+	if got := IPAddress.ValidateName("2001:DB8::1", false); len(got) != 1 || got[0] != `must be in canonical form ("2001:db8::1")` {
+		t.Errorf("%q", got)
+	}
+
+	apitest.Create(t, ServiceCIDR, `spec: {cidrs: [a, b, c]}`, `spec.cidrs: Invalid value: {"CIDRs":["a","b","c"]}: may only hold up to 2 values`)
+	apitest.Create(t, ServiceCIDR, `spec: {cidrs: [10.0.0.0/16, 10.1.0.0/16]}`,
+		`spec.cidrs: Invalid value: ["10.0.0.0/16","10.1.0.0/16"]: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64`)
+	apitest.Update(t, ServiceCIDR, `spec: {cidrs: [10.0.0.0/16]}`, `spec: {cidrs: [10.0.0.0/16, "2001:db8::/64"]}`)
+	apitest.Update(t, ServiceCIDR, `spec: {cidrs: [10.0.0.0/16]}`, `spec: {cidrs: [10.1.0.0/16]}`, `spec.cidrs[0]: Invalid value: "10.1.0.0/16": field is immutable`)
+	apitest.Update(t, ServiceCIDR, `spec: {cidrs: [10.0.0.0/16, "2001:db8::/64"]}`, `spec: {cidrs: [10.0.0.0/16]}`, `spec.cidrs: Invalid value: ["10.0.0.0/16"]: field is immutable`)
+}
+
 func TestRowsAndWarnings(t *testing.T) {
 	apitest.Row(t, Ingress, `{metadata: {name: i}, spec: {ingressClassName: c, tls: [{}], rules: [{host: a}, {}, {host: b}, {host: c}, {host: d}]}, status: {loadBalancer: {ingress: [{ip: 10.0.0.2}, {hostname: h}, {ip: 10.0.0.2}]}}}`,
 		`["i","c","a,b,c + 2 more...","10.0.0.2,h","80, 443","5m"]`)
 	apitest.Row(t, Ingress, `metadata: {name: i}`, `["i","<none>","*","","80","5m"]`)
 	apitest.Row(t, IngressClass, `{metadata: {name: c, annotations: {ingressclass.kubernetes.io/is-default-class: "true"}}, spec: {controller: a.b/c, parameters: {apiGroup: g, kind: K, name: p}}}`,
 		`["c (default)","a.b/c","K.g/p","5m"]`)
+	apitest.Row(t, IPAddress, `{metadata: {name: 10.0.0.1}, spec: {parentRef: {group: G.x, resource: r, namespace: ns, name: o}}}`, `["10.0.0.1","r.g.x/ns/o"]`)
+	apitest.Row(t, ServiceCIDR, `{metadata: {name: kubernetes}, spec: {cidrs: [10.96.0.0/16]}}`, `["kubernetes","10.96.0.0/16","5m"]`)
 	apitest.Row(t, NetworkPolicy, `{metadata: {name: p}, spec: {podSelector: {matchLabels: {a: b}}}}`, `["p","a=b","5m"]`)
 
 	const annotated = `metadata: {annotations: {kubernetes.io/ingress.class: a}}`

@@ -2,16 +2,16 @@ package networking
 
 import (
 	"context"
-	"net/netip"
 	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	netutils "k8s.io/utils/net"
 
 	"slowmo/pkg/api"
 )
@@ -56,46 +56,47 @@ var ServiceCIDR = &api.Resource{
 	}},
 }
 
+// putServiceCIDRStatus takes the status and nothing of the metadata.
 func putServiceCIDRStatus(_ context.Context, parent, body api.Object) error {
 	to, from := parent.(*networkingv1.ServiceCIDR), body.(*networkingv1.ServiceCIDR)
-	to.ObjectMeta, to.Status = from.ObjectMeta, from.Status
+	to.ManagedFields, to.Status = from.ManagedFields, from.Status
 	return nil
 }
 
 func validateServiceCIDR(obj api.Object) (errs field.ErrorList) {
-	cidrs, path := obj.(*networkingv1.ServiceCIDR).Spec.CIDRs, field.NewPath("spec", "cidrs")
-	if len(cidrs) == 0 {
+	spec, path := &obj.(*networkingv1.ServiceCIDR).Spec, field.NewPath("spec", "cidrs")
+	switch n := len(spec.CIDRs); {
+	case n == 0:
 		return field.ErrorList{field.Required(path, "at least one CIDR required")}
+	case n > 2:
+		return field.ErrorList{field.Invalid(path, api.Internal(spec), "may only hold up to 2 values")}
 	}
-	if len(cidrs) > 2 {
-		return field.ErrorList{field.Invalid(path, cidrs, "may only hold up to 2 values")}
-	}
-	for i, cidr := range cidrs {
+	for i, cidr := range spec.CIDRs {
 		errs = append(errs, validation.IsValidCIDR(path.Index(i), cidr)...)
 	}
-	if len(errs) == 0 && len(cidrs) == 2 && isIPv4(cidrs[0]) == isIPv4(cidrs[1]) {
-		errs = append(errs, field.Invalid(path, cidrs, "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96"))
+	if len(spec.CIDRs) == 2 {
+		family := netutils.IPFamilyOfCIDRString(spec.CIDRs[0])
+		if family != netutils.IPFamilyUnknown && family == netutils.IPFamilyOfCIDRString(spec.CIDRs[1]) {
+			errs = append(errs, field.Invalid(path, spec.CIDRs, "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"))
+		}
 	}
 	return errs
-}
-
-func isIPv4(cidr string) bool {
-	prefix, err := netip.ParsePrefix(cidr)
-	return err == nil && prefix.Addr().Is4()
 }
 
 // validateServiceCIDRUpdate lets a network gain one of the other family and nothing else.
 func validateServiceCIDRUpdate(obj, old api.Object) (errs field.ErrorList) {
 	cidrs, before := obj.(*networkingv1.ServiceCIDR).Spec.CIDRs, old.(*networkingv1.ServiceCIDR).Spec.CIDRs
-	path := field.NewPath("spec", "cidrs")
-	if equality.Semantic.DeepEqual(cidrs, before) {
-		return nil
+	path, gains := field.NewPath("spec", "cidrs"), len(before) == 1 && len(cidrs) == 2
+	if len(cidrs) != len(before) && !gains {
+		return field.ErrorList{field.Invalid(path, cidrs, apivalidation.FieldImmutableErrorMsg)}
 	}
-	if len(cidrs) == 2 && len(before) == 1 {
-		if cidrs[0] != before[0] {
-			errs = append(errs, field.Invalid(path.Index(0), cidrs[0], "field is immutable"))
+	for i, cidr := range before {
+		if cidrs[i] != cidr {
+			errs = append(errs, field.Invalid(path.Index(i), cidrs[i], apivalidation.FieldImmutableErrorMsg))
 		}
-		return append(errs, validateServiceCIDR(obj)...)
 	}
-	return field.ErrorList{field.Invalid(path, cidrs, "field is immutable")}
+	if gains {
+		errs = append(errs, validateServiceCIDR(obj)...)
+	}
+	return errs
 }
