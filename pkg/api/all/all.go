@@ -14,6 +14,7 @@ import (
 	"slowmo/pkg/api/coordination"
 	"slowmo/pkg/api/core"
 	"slowmo/pkg/api/discovery"
+	"slowmo/pkg/api/flowcontrol"
 	"slowmo/pkg/api/networking"
 	"slowmo/pkg/api/node"
 	"slowmo/pkg/api/rbac"
@@ -64,6 +65,9 @@ func Resources() []*api.Resource {
 		coordination.Lease,
 
 		discovery.EndpointSlice,
+
+		flowcontrol.FlowSchema,
+		flowcontrol.PriorityLevelConfiguration,
 
 		networking.IngressClass,
 		networking.Ingress,

@@ -1,7 +1,7 @@
 // Package bootstrap puts into an empty store what every cluster has: the system
 // namespaces, the default roles and bindings, the system priority classes, the
-// list of what is served here, and the Service and endpoints by which pods reach
-// the API server.
+// priority levels and flow schemas, the list of what is served here, and the
+// Service and endpoints by which pods reach the API server.
 //
 // Run is called once at each start, before the server says that it is ready. It compares with
 // what is there in the cache and writes only what is absent or differs, so a
@@ -59,12 +59,10 @@ type Companion interface {
 // Run writes what is missing. The system namespaces come first, as no object
 // may be in a namespace that is not there.
 func Run(ctx context.Context, c Config) error {
-	namespaces, rest := namespaces(c), c.objects()
-	if err := ensureAll(ctx, namespaces); err != nil {
-		return err
-	}
-	if err := ensureAll(ctx, rest); err != nil {
-		return err
+	for _, wishes := range [][]wish{namespaces(c), c.objects(), c.flowSchemas()} {
+		if err := ensureAll(ctx, wishes); err != nil {
+			return err
+		}
 	}
 	return c.dropAPIServices(ctx)
 }
@@ -81,6 +79,7 @@ type wish struct {
 
 func (c Config) objects() []wish {
 	wishes := append(c.priorityClasses(), c.service()...)
+	wishes = append(wishes, c.priorityLevels()...)
 	wishes = append(wishes, c.extensionConfig())
 	wishes = append(wishes, c.apiServiceWishes()...)
 	if c.RBAC {
