@@ -13,7 +13,7 @@ var (
 	ErrConflict = errors.New("storage: conflict")                // a guard failed
 	ErrExpired  = errors.New("storage: revision is compacted")   // HTTP 410
 	ErrFuture   = errors.New("storage: revision is not reached") // HTTP 504, "Too large resource version"
-	ErrContinue = errors.New("storage: continue token is not valid")
+	ErrContinue = errors.New("continue key is not valid")        // what follows it are upstream's words
 	ErrCorrupt  = errors.New("storage: stored object cannot be decoded")
 )
 
@@ -32,6 +32,15 @@ func (e *FutureError) Error() string {
 	return fmt.Sprintf("Too large resource version: %d, current: %d", e.Requested, e.Current)
 }
 func (e *FutureError) Unwrap() error { return ErrFuture }
+
+// TooOldError is the ErrExpired of a watch after a revision whose changes are not
+// held any more.
+type TooOldError struct{ Requested, Oldest int64 }
+
+func (e *TooOldError) Error() string {
+	return fmt.Sprintf("too old resource version: %d (%d)", e.Requested, e.Oldest)
+}
+func (e *TooOldError) Unwrap() error { return ErrExpired }
 
 // OpError says which of the extra operations of a write failed its guard. It
 // wraps ErrExists.

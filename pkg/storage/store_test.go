@@ -141,8 +141,19 @@ func TestBookmarks(t *testing.T) {
 	}
 	create(t, w.pods, pod("a", "", nil))
 	watcher.BookmarkNow()
-	if got, _ = take(t, watcher, 1); got != "ADDED a" {
-		t.Errorf("%s: a bookmark came before the event that it covers", got)
+	if got, _ = take(t, watcher, 2); got != "ADDED a, BOOKMARK" {
+		t.Errorf("%s: want the event before the bookmark that covers it", got)
+	}
+	// The last one comes two seconds before the end.
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	short, err := w.pods.Watch(ctx, storage.WatchOptions{Revision: w.store.Revision(), Bookmarks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer short.Close()
+	if got, _ := take(t, short, 1); got != "BOOKMARK" {
+		t.Errorf("before the end: %s", got)
 	}
 }
 

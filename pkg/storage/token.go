@@ -38,11 +38,13 @@ func parseToken(s string) (token, error) {
 	case err != nil:
 		return t, fmt.Errorf("%w: %w", ErrContinue, err)
 	case t.Version != tokenVersion:
-		return t, fmt.Errorf("%w: version %q", ErrContinue, t.Version)
+		return t, fmt.Errorf("%w: server does not recognize this encoded version %v", ErrContinue, t.Version)
 	case t.Revision == 0:
-		return t, fmt.Errorf("%w: no resource version", ErrContinue)
-	case t.Start == "" || strings.HasPrefix(t.Start, "/") || path.Join("/", t.Start) != "/"+t.Start:
-		return t, fmt.Errorf("%w: start key %q", ErrContinue, t.Start)
+		return t, fmt.Errorf("%w: incorrect encoded start resourceVersion (version %s)", ErrContinue, tokenVersion)
+	case t.Start == "":
+		return t, fmt.Errorf("%w: encoded start key empty (version %s)", ErrContinue, tokenVersion)
+	case strings.HasPrefix(t.Start, "/") || path.Join("/", t.Start) != "/"+t.Start:
+		return t, fmt.Errorf("%w: %v", ErrContinue, t.Start)
 	}
 	return t, nil
 }

@@ -118,7 +118,7 @@ func watchBegins(t *testing.T, w *world) {
 func watchInitial(t *testing.T, w *world) {
 	create(t, w.maps, configMap("default", "b"))
 	a := create(t, w.maps, configMap("default", "a"))
-	watcher := follow(t, w.maps, storage.WatchOptions{InitialEvents: true, Revision: storage.Consistent})
+	watcher := follow(t, w.maps, storage.WatchOptions{InitialEvents: true, Bookmarks: true, Revision: storage.Consistent})
 	got, events := take(t, watcher, 3)
 	if got != "ADDED a, ADDED b, BOOKMARK" || !events[2].InitialEventsEnd || events[2].Revision != a.Revision {
 		t.Errorf("%s, %+v", got, events[2])
@@ -127,8 +127,17 @@ func watchInitial(t *testing.T, w *world) {
 	if got, events := take(t, watcher, 1); got != "ADDED c" || events[0].Record != c {
 		t.Error(got)
 	}
-	empty := follow(t, w.pods, storage.WatchOptions{InitialEvents: true, Revision: c.Revision})
+	empty := follow(t, w.pods, storage.WatchOptions{InitialEvents: true, Bookmarks: true, Revision: c.Revision})
 	if got, _ := take(t, empty, 1); got != "BOOKMARK" {
+		t.Error(got)
+	}
+	unmarked := follow(t, w.maps, storage.WatchOptions{InitialEvents: true})
+	changes := follow(t, w.maps, storage.WatchOptions{OnlyChanges: true, Revision: storage.Consistent})
+	create(t, w.maps, configMap("default", "d"))
+	if got, _ := take(t, unmarked, 4); got != "ADDED a, ADDED b, ADDED c, ADDED d" {
+		t.Error(got)
+	}
+	if got, _ := take(t, changes, 1); got != "ADDED d" {
 		t.Error(got)
 	}
 }

@@ -19,15 +19,22 @@ type WatchOptions struct {
 	Revision int64
 
 	// InitialEvents asks for the present state first in any case, at least as new as
-	// Revision, and closes it with a BOOKMARK (sendInitialEvents=true).
+	// Revision, and with Bookmarks closes it with one (sendInitialEvents=true).
 	InitialEvents bool
+	// OnlyChanges asks for changes alone, also for Any and Consistent
+	// (sendInitialEvents=false).
+	OnlyChanges bool
 
-	// Bookmarks asks for a BOOKMARK now and then when nothing else was sent.
+	// Bookmarks asks for a BOOKMARK now and then, and shortly before the end of
+	// the context that the watch is opened with.
 	Bookmarks bool
 }
 
-// bookmarkEvery is how often a quiet watch with Bookmarks tells its revision.
-const bookmarkEvery = time.Minute
+// When a watch with Bookmarks tells its revision.
+const (
+	bookmarkEvery     = time.Minute
+	bookmarkBeforeEnd = 2 * time.Second
+)
 
 // batch is how many events Next returns at most.
 const batch = 1000
@@ -57,6 +64,7 @@ type Watcher struct {
 	cursor uint64  // number of the next change to look at
 	signal *signal // taken when everything before it was looked at; nil while there is more
 
+	deadline time.Time // of the watch; zero if it has none
 	bookmark time.Time // when the next one is due
 	events   []Event   // what Next returned, to be used again
 	pending  []*change
@@ -65,7 +73,9 @@ type Watcher struct {
 // Watch begins to watch. The caller must Close the Watcher. The errors are
 // ErrExpired and ErrFuture.
 func (c *Collection) Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
-	w := &Watcher{c: c, options: o, bookmark: time.Now().Add(bookmarkEvery)}
+	w := &Watcher{c: c, options: o}
+	w.deadline, _ = ctx.Deadline()
+	w.scheduleBookmark(time.Now())
 	fromState := o.InitialEvents || o.Revision <= 0
 	if fromState {
 		if err := c.store.reach(ctx, o.Revision); err != nil {
@@ -97,13 +107,16 @@ func (w *Watcher) start(fromState bool) error {
 
 	if !fromState {
 		if w.after < floor {
-			return fmt.Errorf("%w: too old resource version: %d (%d)", ErrExpired, w.after, floor)
+			return &TooOldError{Requested: w.after, Oldest: floor}
 		}
+		return nil
+	}
+	if w.options.OnlyChanges {
 		return nil
 	}
 	var err error
 	w.initial, err = state.selectFrom(w.c.within(w.options.Namespace), w.options.Predicate)
-	if w.options.InitialEvents {
+	if w.options.InitialEvents && w.options.Bookmarks {
 		w.end = &Event{Type: watch.Bookmark, Revision: w.after, InitialEventsEnd: true}
 	}
 	return err
@@ -136,16 +149,35 @@ func (w *Watcher) Next(ctx context.Context) ([]Event, error) {
 			}
 		}
 		clear(w.pending)
+		if w.signal != nil { // all up to revision was looked at
+			w.mark(max(revision, w.after))
+		}
 		if len(w.events) > 0 {
-			w.bookmark = time.Now().Add(bookmarkEvery)
 			return w.events, nil
 		}
 		if w.signal == nil {
 			continue
 		}
-		if err := w.sleep(ctx, revision); err != nil || len(w.events) > 0 {
-			return w.events, err
+		if err := w.sleep(ctx); err != nil {
+			return nil, err
 		}
+	}
+}
+
+// mark adds a bookmark if one is due.
+func (w *Watcher) mark(revision int64) {
+	if now := time.Now(); w.options.Bookmarks && !now.Before(w.bookmark) {
+		w.events = append(w.events, Event{Type: watch.Bookmark, Revision: revision})
+		w.scheduleBookmark(now)
+	}
+}
+
+// scheduleBookmark sets when the next bookmark is due. The one before the end
+// spares the client that comes back most of what happened since.
+func (w *Watcher) scheduleBookmark(now time.Time) {
+	w.bookmark = now.Add(bookmarkEvery)
+	if last := w.deadline.Add(-bookmarkBeforeEnd); !w.deadline.IsZero() && last.After(now) && last.Before(w.bookmark) {
+		w.bookmark = last
 	}
 }
 
@@ -225,9 +257,8 @@ func (w *Watcher) selects(r *Record) bool {
 		(r.corrupt != nil || r.Matches(w.options.Predicate))
 }
 
-// sleep waits for a change that concerns the watch, or until a bookmark is due
-// that says that all up to revision was delivered.
-func (w *Watcher) sleep(ctx context.Context, revision int64) error {
+// sleep waits for a change that concerns the watch, or until a bookmark is due.
+func (w *Watcher) sleep(ctx context.Context) error {
 	var due <-chan time.Time
 	if w.options.Bookmarks {
 		timer := time.NewTimer(time.Until(w.bookmark))
@@ -239,9 +270,6 @@ func (w *Watcher) sleep(ctx context.Context, revision int64) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-due:
-		// Others may have moved the clock since; what concerns us has not happened.
-		w.bookmark = time.Now().Add(bookmarkEvery)
-		w.events = append(w.events, Event{Type: watch.Bookmark, Revision: max(revision, w.after)})
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (c *call) apiError(err error) error {
 	case errors.As(err, &future):
 		return tooLarge(future.Error())
 	case errors.Is(err, storage.ErrContinue):
-		return apierrors.NewBadRequest(fmt.Sprintf("continue key is not valid: %v", err))
+		return apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: %v", err))
 	case errors.Is(err, c.ctx.Err()):
 		return apierrors.NewTimeoutError("request did not complete within requested timeout - "+err.Error(), 0)
 	}

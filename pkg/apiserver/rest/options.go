@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,7 +97,7 @@ func revision(value string, present int64) (int64, error) {
 		errs := field.ErrorList{field.Invalid(field.NewPath("resourceVersion"), value, err.Error())}
 		return 0, apierrors.NewBadRequest(fmt.Sprintf("invalid resource version: %v", errs.ToAggregate()))
 	}
-	return int64(n), nil
+	return int64(min(n, math.MaxInt64)), nil
 }
 
 // listOptions reads the parameters of list, watch and deletecollection.

@@ -76,20 +76,16 @@ func watchTime(options *internalversion.ListOptions) time.Duration {
 	return shortestWatch + rand.N(shortestWatch)
 }
 
-// watchOptions says where a watch begins. Without a resourceVersion, or with
-// "0", it begins with all there is, except when the client wants none of it.
+// watchOptions says where a watch begins. Without a resourceVersion it begins
+// with all there is, with "0" with all that is cached, except when the client
+// wants none of it.
 func (c *call) watchOptions(options *internalversion.ListOptions) (query storage.WatchOptions, err error) {
 	query = storage.WatchOptions{Namespace: c.namespace, Predicate: predicate(options), Bookmarks: options.AllowWatchBookmarks}
-	if query.Revision, err = revision(options.ResourceVersion, 0); err != nil {
-		return query, err
-	}
+	query.Revision, err = revision(options.ResourceVersion, storage.Consistent)
 	if options.SendInitialEvents != nil {
-		query.InitialEvents = *options.SendInitialEvents
-		if !query.InitialEvents && query.Revision == 0 {
-			query.Revision = c.Store.Revision()
-		}
+		query.InitialEvents, query.OnlyChanges = *options.SendInitialEvents, !*options.SendInitialEvents
 	}
-	return query, nil
+	return query, err
 }
 
 // sendEvent writes one event. A bookmark is an empty object with nothing but a
@@ -109,10 +105,13 @@ func (c *call) sendEvent(frames *wire.Frames, event storage.Event) error {
 
 // endWatch tells the client why its watch is over, unless its time is.
 func (c *call) endWatch(frames *wire.Frames, options *internalversion.ListOptions, err error) error {
+	var old *storage.TooOldError
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil
-	case errors.Is(err, storage.ErrExpired):
+	case errors.As(err, &old):
+		err = apierrors.NewResourceExpired(old.Error())
+	case errors.Is(err, storage.ErrExpired): // it fell behind: what it has seen is too old by now
 		err = apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %s (%d)", options.ResourceVersion, c.Store.Revision()))
 	default:
 		err = c.apiError(err)
