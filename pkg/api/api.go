@@ -89,6 +89,9 @@ type Resource struct {
 	Row     func(obj Object, now time.Time) []any
 	// RowConditions marks a row, as a pod's that has completed. May be nil.
 	RowConditions func(obj Object) []metav1.TableRowCondition
+	// DefaultOf returns the index of the object in a list that is the default of
+	// its kind, which the list's table says after its name; -1 if none is. May be nil.
+	DefaultOf func(list []Object) int
 
 	// Fields are the selectable fields beside metadata.name and
 	// metadata.namespace. May be nil.

@@ -6,6 +6,7 @@ import (
 
 	storagev1 "k8s.io/api/storage/v1"
 
+	"slowmo/pkg/api"
 	"slowmo/pkg/api/apitest"
 )
 
@@ -109,6 +110,30 @@ func TestValidateVolumeAttributesClass(t *testing.T) {
 	apitest.Create(t, VolumeAttributesClass, `{}`, `driverName: Required value`, `parameters: Required value: must contain at least one key/value pair`)
 	apitest.Update(t, VolumeAttributesClass, `{driverName: d, parameters: {a: b}}`, `{driverName: e, parameters: {a: c}}`,
 		`driverName: Forbidden: updates to driverName are forbidden.`, `parameters: Forbidden: updates to parameters are forbidden.`)
+}
+
+func TestDefaultClass(t *testing.T) {
+	class := func(name, annotation, created string) api.Object {
+		c := apitest.Object[*storagev1.StorageClass](t, StorageClass, `{metadata: {name: `+name+`, annotations: {`+annotation+`: "true"}}}`)
+		if err := c.CreationTimestamp.UnmarshalQueryParameter(created); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	const early, late = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+	for name, c := range map[string]struct {
+		list []api.Object
+		want int
+	}{
+		"none":   {[]api.Object{class("a", "other", late)}, -1},
+		"beta":   {[]api.Object{class("a", "other", late), class("b", betaDefaultAnnotation, early)}, 1},
+		"newest": {[]api.Object{class("a", defaultAnnotation, late), class("b", defaultAnnotation, early)}, 0},
+		"first":  {[]api.Object{class("b", defaultAnnotation, late), class("a", defaultAnnotation, late)}, 1},
+	} {
+		if got := defaultClass(c.list); got != c.want {
+			t.Errorf("%s: got %d want %d", name, got, c.want)
+		}
+	}
 }
 
 func TestRows(t *testing.T) {

@@ -46,7 +46,8 @@ var StorageClass = &api.Resource{
 	ReturnDeleted:       true,
 	Warnings:            storageClassWarnings,
 
-	Columns: storageClassColumns,
+	Columns:   storageClassColumns,
+	DefaultOf: defaultClass,
 	Row: func(obj api.Object, now time.Time) []any {
 		class := obj.(*storagev1.StorageClass)
 		return []any{class.Name, class.Provisioner,
@@ -54,6 +55,32 @@ var StorageClass = &api.Resource{
 			string(ptr.Deref(class.VolumeBindingMode, storagev1.VolumeBindingImmediate)),
 			ptr.Deref(class.AllowVolumeExpansion, false), api.Age(class.CreationTimestamp, now)}
 	},
+}
+
+// The annotations of a default class, the present one and that of before 2017.
+const (
+	defaultAnnotation     = "storageclass.kubernetes.io/is-default-class"
+	betaDefaultAnnotation = "storageclass.beta.kubernetes.io/is-default-class"
+)
+
+// defaultClass returns which of the classes claims get that name none: of those
+// that say they are the default the newest, and the first by name of several.
+func defaultClass(list []api.Object) int {
+	chosen := -1
+	for i, class := range list {
+		a := class.GetAnnotations()
+		if a[defaultAnnotation] != "true" && a[betaDefaultAnnotation] != "true" {
+			continue
+		}
+		if chosen >= 0 {
+			newest, created := list[chosen].GetCreationTimestamp(), class.GetCreationTimestamp()
+			if created.Before(&newest) || created.Equal(&newest) && class.GetName() > list[chosen].GetName() {
+				continue
+			}
+		}
+		chosen = i
+	}
+	return chosen
 }
 
 var storageClassDoc = storagev1.StorageClass{}.SwaggerDoc()

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,5 +68,31 @@ func TestRowsThatDependOnTheTimeAreNotKept(t *testing.T) {
 	}})
 	if kept, err := form.Encode(obj); err != nil || len(kept) != 0 {
 		t.Errorf("kept %q, %v", kept, err)
+	}
+}
+
+// TestDefaultIsMarkedInLists marks one item of a list, and nothing of an object by itself.
+func TestDefaultIsMarkedInLists(t *testing.T) {
+	k := &Kind{columns: newColumns(&api.Resource{
+		Columns:   []metav1.TableColumnDefinition{api.NameColumn},
+		Row:       func(obj api.Object, _ time.Time) []any { return []any{obj.GetName()} },
+		DefaultOf: func(list []api.Object) int { return len(list) - 1 },
+	})}
+	item := func(name string) Source {
+		return Fresh{&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}}
+	}
+	rows := func(meta metav1.ListMeta, items ...Source) string {
+		parts, err := k.table(Media{}, items, meta, &metav1.TableOptions{NoHeaders: true, IncludeObject: metav1.IncludeNone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ := strings.Cut(string(bytes.Join(parts, nil)), `"rows":`)
+		return text
+	}
+	if got := rows(metav1.ListMeta{ResourceVersion: "1"}, item("a"), item("b")); got != `[{"cells":["a"],"object":null},{"cells":["b (default)"],"object":null}]}` {
+		t.Errorf("a list: %s", got)
+	}
+	if got := rows(metav1.ListMeta{}, item("a")); got != `[{"cells":["a"],"object":null}]}` {
+		t.Errorf("an object: %s", got)
 	}
 }

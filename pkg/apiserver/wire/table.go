@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,6 +22,7 @@ type columns struct {
 	definitions []byte
 	row         func(obj api.Object, now time.Time) []any
 	conditions  func(obj api.Object) []metav1.TableRowCondition // may be nil
+	defaultOf   func(list []api.Object) int                     // may be nil
 	form        *storage.Form                                   // of a row; see row.go
 }
 
@@ -40,7 +42,7 @@ func newColumns(r *api.Resource) *columns {
 	if err != nil { // plain strings and numbers always encode
 		data = []byte("[]")
 	}
-	c := &columns{definitions: data, row: row, conditions: r.RowConditions}
+	c := &columns{definitions: data, row: row, conditions: r.RowConditions, defaultOf: r.DefaultOf}
 	c.form = rowForm(c)
 	return c
 }
@@ -49,6 +51,12 @@ func newColumns(r *api.Resource) *columns {
 // object its resourceVersion is taken.
 func (k *Kind) table(media Media, items []Source, meta metav1.ListMeta, options *metav1.TableOptions) (Parts, error) {
 	now := time.Now()
+	if meta.ResourceVersion != "" && k.columns.defaultOf != nil {
+		var err error
+		if items, err = k.columns.withDefault(items); err != nil {
+			return nil, err
+		}
+	}
 	rows := make(Parts, 0, 2*len(items)+2)
 	for i, item := range items {
 		if meta.ResourceVersion == "" {
@@ -80,8 +88,36 @@ func (k *Kind) table(media Media, items []Source, meta metav1.ListMeta, options 
 	return body, nil
 }
 
+// withDefault marks the item of a list that is the default of its kind.
+func (c *columns) withDefault(items []Source) ([]Source, error) {
+	objects := make([]api.Object, len(items))
+	for i, item := range items {
+		var err error
+		if objects[i], err = ObjectOf(item); err != nil {
+			return nil, err
+		}
+	}
+	if i := c.defaultOf(objects); i >= 0 {
+		items = slices.Clone(items)
+		items[i] = byDefault{items[i], objects[i]}
+	}
+	return items, nil
+}
+
+// byDefault is an item whose row says that it is the default.
+type byDefault struct {
+	Source
+	object api.Object
+}
+
 func (k *Kind) row(item Source, media Media, now time.Time, options *metav1.TableOptions) (Parts, error) {
 	cells, err := k.cells(item, now)
+	if chosen, ok := item.(byDefault); ok {
+		item = chosen.Source
+		row := k.columns.row(chosen.object, now)
+		row[0] = fmt.Sprintf("%v (default)", row[0])
+		cells, err = k.columns.encode(chosen.object, row)
+	}
 	if err != nil {
 		return nil, err
 	}
