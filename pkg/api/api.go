@@ -102,6 +102,10 @@ type Resource struct {
 	// name. Empty means upstream's usual words.
 	UnknownField string
 
+	// HiddenAnnotation is an annotation that upstream keeps as a field of its
+	// internal type: whoever asks for metadata alone does not see it. May be empty.
+	HiddenAnnotation string
+
 	// TTL is how long an object lives in storage; zero means forever.
 	TTL func(obj Object) time.Duration
 

@@ -40,6 +40,7 @@ var DaemonSet = &api.Resource{
 	ValidateUpdate:      validateDaemonSetUpdate,
 	Warnings:            warnings(daemonSetTemplate, false),
 	UnconditionalUpdate: true,
+	HiddenAnnotation:    appsv1.DeprecatedTemplateGeneration,
 
 	Columns: daemonSetColumns,
 	Row:     daemonSetRow,

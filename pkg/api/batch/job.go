@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
@@ -163,6 +164,10 @@ func defaultLabels(job *batchv1.Job) {
 	}
 }
 
+// isLabel reports whether the job's name can be its pods' label. If not, that is
+// one mistake, which the template makes.
+func isLabel(name string) bool { return len(validation.IsValidLabelValue(name)) == 0 }
+
 func defaultFailurePolicy(policy *batchv1.PodFailurePolicy) {
 	if policy == nil {
 		return
@@ -187,7 +192,9 @@ func prepareJobCreate(_ context.Context, obj api.Object) {
 	if !ptr.Deref(job.Spec.ManualSelector, false) {
 		generateSelector(job)
 	}
-	defaultLabels(job)
+	if isLabel(job.Name) {
+		defaultLabels(job)
+	}
 	job.Status = batchv1.JobStatus{}
 	job.Spec.Scheduling = nil // alpha
 	job.Generation = 1

@@ -234,8 +234,16 @@ func (w *write) validateChange(obj, current api.Object) field.ErrorList {
 	return errs
 }
 
-// invalid names the stored kind, whichever version was written.
+// invalid names the stored kind, whichever version was written, and each mistake
+// once: a value that is wrong in two places of a map is one.
 func (w *write) invalid(obj api.Object, errs field.ErrorList) error {
+	said := map[string]bool{}
+	errs = slices.DeleteFunc(errs, func(err *field.Error) bool {
+		text := err.Error()
+		again := said[text]
+		said[text] = true
+		return again
+	})
 	return apierrors.NewInvalid(w.resource.GroupVersionKind().GroupKind(), obj.GetName(), errs)
 }
 

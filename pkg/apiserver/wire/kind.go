@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -68,7 +69,7 @@ func NewKind(r *api.Resource, gvk schema.GroupVersionKind, to func(api.Object) (
 		}),
 		// Metadata is the same in all versions of a kind.
 		partial: newShape(partialKind, partialKind.Kind, func(obj api.Object) (runtime.Object, error) {
-			return partialOf(obj), nil
+			return partialOf(obj, r.HiddenAnnotation), nil
 		}),
 	}
 }
@@ -97,13 +98,17 @@ func newShape(gvk schema.GroupVersionKind, name string, view func(api.Object) (r
 	}
 }
 
-func partialOf(obj api.Object) *metav1.PartialObjectMetadata {
+func partialOf(obj api.Object, hidden string) *metav1.PartialObjectMetadata {
 	version, kind := partialKind.ToAPIVersionAndKind()
 	partial := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{Kind: kind, APIVersion: version}}
 	if holder, ok := obj.(metav1.ObjectMetaAccessor); ok {
 		if meta, ok := holder.GetObjectMeta().(*metav1.ObjectMeta); ok {
 			partial.ObjectMeta = *meta
 		}
+	}
+	if _, ok := partial.Annotations[hidden]; ok {
+		partial.Annotations = maps.Clone(partial.Annotations)
+		delete(partial.Annotations, hidden)
 	}
 	return partial
 }
