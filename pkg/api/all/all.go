@@ -17,6 +17,7 @@ import (
 	"slowmo/pkg/api/flowcontrol"
 	"slowmo/pkg/api/networking"
 	"slowmo/pkg/api/node"
+	"slowmo/pkg/api/policy"
 	"slowmo/pkg/api/rbac"
 	"slowmo/pkg/api/scheduling"
 	"slowmo/pkg/api/storage"
@@ -76,6 +77,8 @@ func Resources() []*api.Resource {
 		networking.ServiceCIDR,
 
 		node.RuntimeClass,
+
+		policy.PodDisruptionBudget,
 
 		rbac.ClusterRoleBinding,
 		rbac.ClusterRole,

@@ -1,0 +1,85 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+)
+
+func budgetOf(t *testing.T, spec string) *policyv1.PodDisruptionBudget {
+	t.Helper()
+	budget := &policyv1.PodDisruptionBudget{}
+	budget.Name = "b"
+	if err := yaml.UnmarshalStrict([]byte("{"+spec+"}"), &budget.Spec); err != nil {
+		t.Fatal(err)
+	}
+	prepareCreate(t.Context(), budget)
+	return budget
+}
+
+func check(t *testing.T, name string, errs field.ErrorList, want []string) {
+	t.Helper()
+	var got []string
+	for _, err := range errs {
+		got = append(got, err.Error())
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s: got\n\t%s\nwant\n\t%s", name, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec string
+		want []string
+	}{
+		"plain": {"maxUnavailable: 50%, selector: {matchLabels: {app: x}}", nil},
+		"empty": {"", nil},
+		"both": {"minAvailable: 1, maxUnavailable: 1, selector: {matchLabels: {app: x}}", []string{
+			`spec: Invalid value: {"MinAvailable":1,"Selector":{"matchLabels":{"app":"x"}},"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set`}},
+		"amounts": {"minAvailable: 101%", []string{`spec.minAvailable: Invalid value: "101%": must not be greater than 100%`}},
+		"negative": {"maxUnavailable: -1, unhealthyPodEvictionPolicy: Never", []string{
+			"spec.maxUnavailable: Invalid value: -1: must be greater than or equal to 0",
+			`spec.unhealthyPodEvictionPolicy: Unsupported value: "Never": supported values: "AlwaysAllow", "IfHealthyBudget"`}},
+		"selector": {"selector: {matchExpressions: [{key: a, operator: In}]}", []string{
+			"spec.selector.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'"}},
+	} {
+		check(t, name, validate(budgetOf(t, c.spec)), c.want)
+	}
+}
+
+func TestUpdateAndStatus(t *testing.T) {
+	old := budgetOf(t, "minAvailable: 1")
+	old.Status.ExpectedPods = 2
+	budget := old.DeepCopy()
+	budget.Status.ExpectedPods = 9
+	prepareUpdate(t.Context(), budget, old)
+	if budget.Generation != 1 || budget.Status.ExpectedPods != 2 {
+		t.Errorf("generation %d, expected %d", budget.Generation, budget.Status.ExpectedPods)
+	}
+	budget.Spec.MinAvailable = ptr.To(intstr.FromInt32(2))
+	prepareUpdate(t.Context(), budget, old)
+	if budget.Generation != 2 {
+		t.Errorf("generation %d", budget.Generation)
+	}
+	body := old.DeepCopy()
+	body.Spec.MinAvailable, body.Status.CurrentHealthy = nil, -1
+	if err := putStatus(t.Context(), budget, body); err != nil || budget.Spec.MinAvailable == nil {
+		t.Errorf("%v, %+v", err, budget.Spec)
+	}
+	check(t, "status", validateStatus(budget, old), []string{"status.currentHealthy: Invalid value: -1: must be greater than or equal to 0"})
+}
+
+func TestRow(t *testing.T) {
+	got := row(budgetOf(t, "maxUnavailable: 50%"), time.Now())
+	if want := []any{"b", "N/A", "50%", int64(0), "<unknown>"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
