@@ -14,8 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
-
-	"slowmo/pkg/api/core/podspec"
 )
 
 // Default fills what a claim leaves open.
@@ -55,14 +53,14 @@ func ValidateSpec(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) (err
 		errs = append(errs, field.Invalid(storage, size.String(), "must be greater than zero"))
 	}
 	if class := ptr.Deref(spec.StorageClassName, ""); class != "" {
-		errs = append(errs, podspec.ValidateDNS1123Subdomain(class, path.Child("storageClassName"))...)
+		errs = append(errs, validateName(class, path.Child("storageClassName"))...)
 	}
 	if mode := spec.VolumeMode; mode != nil {
-		errs = append(errs, podspec.OneOf(*mode, path.Child("volumeMode"), corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+		errs = append(errs, oneOf(*mode, path.Child("volumeMode"), corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
 	}
 	errs = append(errs, validateSources(spec, path)...)
 	if class := ptr.Deref(spec.VolumeAttributesClassName, ""); class != "" {
-		errs = append(errs, podspec.ValidateDNS1123Subdomain(class, path.Child("volumeAttributesClassName"))...)
+		errs = append(errs, validateName(class, path.Child("volumeAttributesClassName"))...)
 	}
 	return errs
 }
@@ -76,7 +74,7 @@ func validateAccess(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) (e
 		errs = append(errs, metav1validation.ValidateLabelSelector(spec.Selector, metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))...)
 	}
 	for _, mode := range spec.AccessModes {
-		errs = append(errs, podspec.OneOf(mode, modes,
+		errs = append(errs, oneOf(mode, modes,
 			corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)...)
 	}
 	isOther := func(mode corev1.PersistentVolumeAccessMode) bool { return mode != corev1.ReadWriteOncePod }
@@ -129,4 +127,18 @@ func validateSource(source *corev1.TypedLocalObjectReference, path *field.Path) 
 		}
 	}
 	return errs
+}
+
+func validateName(name string, path *field.Path) (errs field.ErrorList) {
+	for _, msg := range validation.IsDNS1123Subdomain(name) {
+		errs = append(errs, field.Invalid(path, name, msg))
+	}
+	return errs
+}
+
+func oneOf[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, value, allowed)}
 }

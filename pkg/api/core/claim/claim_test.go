@@ -52,3 +52,14 @@ func TestValidateSpec(t *testing.T) {
 		}
 	}
 }
+
+func TestValidateTemplate(t *testing.T) {
+	template := &corev1.PersistentVolumeClaimTemplate{}
+	if err := yaml.UnmarshalStrict([]byte(`{metadata: {name: a, labels: {k: v}, generateName: b}, spec: {accessModes: [ReadWriteOnce]}}`), template); err != nil {
+		t.Fatal(err)
+	}
+	const want = "[t.metadata.name: Forbidden: cannot be set, t.metadata.generateName: Forbidden: cannot be set, t.spec.resources[storage]: Required value]"
+	if got := ValidateTemplate(template, field.NewPath("t")).ToAggregate(); got.Error() != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}

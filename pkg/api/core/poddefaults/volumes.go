@@ -4,6 +4,8 @@ import (
 	"reflect"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"slowmo/pkg/api/core/claim"
 )
 
 func defaultVolume(v *corev1.Volume) {
@@ -25,7 +27,7 @@ func defaultVolume(v *corev1.Volume) {
 	case v.Image != nil:
 		setDefault(&v.Image.PullPolicy, pullPolicy(v.Image.Reference))
 	case v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil:
-		setPointer(&v.Ephemeral.VolumeClaimTemplate.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
+		claim.DefaultSpec(&v.Ephemeral.VolumeClaimTemplate.Spec)
 	default:
 		defaultNetworkVolume(v)
 	}

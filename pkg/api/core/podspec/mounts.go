@@ -1,13 +1,13 @@
 package podspec
 
 import (
-	"path"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/core/volumesource"
 )
 
 func (c *checker) validateMounts(container *corev1.Container, path *field.Path) (errs field.ErrorList) {
@@ -45,13 +45,13 @@ func (c *checker) validateMounts(container *corev1.Container, path *field.Path) 
 // the list and not the mount, as upstream's do.
 func validateSubPath(mount *corev1.VolumeMount, at, list *field.Path) (errs field.ErrorList) {
 	if mount.SubPath != "" {
-		errs = append(errs, validateDescending(mount.SubPath, list.Child("subPath"))...)
+		errs = append(errs, volumesource.Descending(mount.SubPath, list.Child("subPath"))...)
 	}
 	if mount.SubPathExpr != "" {
 		if mount.SubPath != "" {
 			errs = append(errs, field.Invalid(at.Child("subPathExpr"), mount.SubPathExpr, "subPathExpr and subPath are mutually exclusive"))
 		}
-		errs = append(errs, validateDescending(mount.SubPathExpr, list.Child("subPathExpr"))...)
+		errs = append(errs, volumesource.Descending(mount.SubPathExpr, list.Child("subPathExpr"))...)
 	}
 	return errs
 }
@@ -106,7 +106,7 @@ func (c *checker) validateDevices(container *corev1.Container, path *field.Path)
 			errs = append(errs, field.Invalid(devicePath, device.DevicePath, "must be unique"))
 		}
 		paths.Insert(device.DevicePath)
-		if hasBacksteps(device.DevicePath) {
+		if volumesource.HasBacksteps(device.DevicePath) {
 			errs = append(errs, field.Invalid(devicePath, device.DevicePath, "can not contain backsteps ('..')"))
 		}
 		for _, mount := range container.VolumeMounts {
@@ -121,32 +121,13 @@ func (c *checker) validateDevices(container *corev1.Container, path *field.Path)
 	return errs
 }
 
-// validateDescending checks a path that may not leave the folder it is in.
-func validateDescending(p string, at *field.Path) (errs field.ErrorList) {
-	if path.IsAbs(p) {
-		errs = append(errs, field.Invalid(at, p, "must be a relative path"))
-	}
-	return append(errs, validateNoBacksteps(p, at)...)
-}
-
-func validateNoBacksteps(p string, at *field.Path) field.ErrorList {
-	if hasBacksteps(p) {
-		return field.ErrorList{field.Invalid(at, p, "must not contain '..'")}
-	}
-	return nil
-}
-
-func hasBacksteps(p string) bool {
-	return slices.Contains(strings.Split(strings.ReplaceAll(p, "\\", "/"), "/"), "..")
-}
-
 // validateFilePath checks where in a volume a file goes. Names that begin with
 // two dots are those of the writer that swaps all files at once.
 func validateFilePath(p string, at *field.Path) field.ErrorList {
 	if p == "" {
 		return field.ErrorList{field.Required(at, "")}
 	}
-	errs := validateDescending(p, at)
+	errs := volumesource.Descending(p, at)
 	// A path of just "..": told above already.
 	if strings.HasPrefix(p, "..") && !strings.HasPrefix(p, "../") && p != ".." {
 		errs = append(errs, field.Invalid(at, p, "must not start with '..'"))

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api/core/volumesource"
 )
 
 // validateHooks checks what the kubelet does with a container while it runs.
@@ -90,27 +92,27 @@ type handler struct {
 }
 
 func (h handler) validate(grace int64, path *field.Path) field.ErrorList {
-	handlers := &exclusive{path: path, message: "may not specify more than 1 handler type"}
-	handlers.check("exec", h.exec != nil, func(path *field.Path) field.ErrorList {
+	handlers := &volumesource.Exclusive{Path: path, Message: "may not specify more than 1 handler type"}
+	handlers.Check("exec", h.exec != nil, func(path *field.Path) field.ErrorList {
 		if len(h.exec.Command) == 0 {
 			return field.ErrorList{field.Required(path.Child("command"), "")}
 		}
 		return nil
 	})
-	handlers.check("httpGet", h.http != nil, func(path *field.Path) field.ErrorList { return validateHTTPGet(h.http, path) })
-	handlers.check("tcpSocket", h.tcp != nil, func(path *field.Path) field.ErrorList { return ValidatePort(h.tcp.Port, path.Child("port")) })
-	handlers.check("grpc", h.grpc != nil, func(path *field.Path) field.ErrorList { return validatePortNumber(h.grpc.Port, path.Child("port")) })
-	handlers.check("sleep", h.sleep != nil, func(path *field.Path) field.ErrorList {
+	handlers.Check("httpGet", h.http != nil, func(path *field.Path) field.ErrorList { return validateHTTPGet(h.http, path) })
+	handlers.Check("tcpSocket", h.tcp != nil, func(path *field.Path) field.ErrorList { return ValidatePort(h.tcp.Port, path.Child("port")) })
+	handlers.Check("grpc", h.grpc != nil, func(path *field.Path) field.ErrorList { return validatePortNumber(h.grpc.Port, path.Child("port")) })
+	handlers.Check("sleep", h.sleep != nil, func(path *field.Path) field.ErrorList {
 		if h.sleep.Seconds >= 0 && h.sleep.Seconds <= grace {
 			return nil
 		}
 		return field.ErrorList{field.Invalid(path, h.sleep.Seconds,
 			fmt.Sprintf("must be non-negative and less than terminationGracePeriodSeconds (%d)", grace))}
 	})
-	if handlers.found == 0 {
+	if handlers.Found == 0 {
 		return field.ErrorList{field.Required(path, "must specify a handler type")}
 	}
-	return handlers.errs
+	return handlers.Errs
 }
 
 func validateHTTPGet(get *corev1.HTTPGetAction, path *field.Path) (errs field.ErrorList) {

@@ -4,6 +4,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/core/volumesource"
 )
 
 // Volumes whose files come from objects of the API.
@@ -104,8 +106,8 @@ func filesOf(p *corev1.VolumeProjection) (files []string) {
 }
 
 func validateProjection(p *corev1.VolumeProjection, path *field.Path) field.ErrorList {
-	sources := &exclusive{path: path, message: severalVolumes}
-	check := sources.check
+	sources := &volumesource.Exclusive{Path: path, Message: volumesource.Several}
+	check := sources.Check
 	check("secret", p.Secret != nil, func(path *field.Path) field.ErrorList {
 		return append(requireText(path.Child("name"), p.Secret.Name), validateItems(p.Secret.Items, path.Child("items"))...)
 	})
@@ -124,7 +126,7 @@ func validateProjection(p *corev1.VolumeProjection, path *field.Path) field.Erro
 	check("podCertificate", p.PodCertificate != nil, func(path *field.Path) field.ErrorList {
 		return requireText(path.Child("signerName"), p.PodCertificate.SignerName)
 	})
-	return sources.errs
+	return sources.Errs
 }
 
 func validateTokenProjection(t *corev1.ServiceAccountTokenProjection, path *field.Path) (errs field.ErrorList) {

@@ -7,6 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/core/volumesource"
 )
 
 // validatePodSecurity checks what holds for all containers of the pod.
@@ -72,7 +74,7 @@ func validateSeccomp(p *corev1.SeccompProfile, path *field.Path) field.ErrorList
 		if p.LocalhostProfile == nil {
 			return field.ErrorList{field.Required(path.Child("localhostProfile"), "must be set when seccomp type is Localhost")}
 		}
-		return validateDescending(*p.LocalhostProfile, path.Child("localhostProfile"))
+		return volumesource.Descending(*p.LocalhostProfile, path.Child("localhostProfile"))
 	}
 	var errs field.ErrorList
 	if p.LocalhostProfile != nil {

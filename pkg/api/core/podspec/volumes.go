@@ -1,11 +1,12 @@
 package podspec
 
 import (
-	"path"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/core/claim"
+	"slowmo/pkg/api/core/volumesource"
 )
 
 // validateVolumes checks the volumes and fills c.volumes with those that are
@@ -16,7 +17,7 @@ func (c *checker) validateVolumes(path *field.Path) (errs field.ErrorList) {
 	c.volumes = map[string]*corev1.VolumeSource{}
 	for i := range c.spec.Volumes {
 		v, path := &c.spec.Volumes[i], path.Index(i)
-		found := c.validateSource(&v.VolumeSource, path)
+		found := c.validateSource(v, path)
 		if v.Name == "" {
 			found = append(found, field.Required(path.Child("name"), ""))
 		} else {
@@ -34,85 +35,104 @@ func (c *checker) validateVolumes(path *field.Path) (errs field.ErrorList) {
 }
 
 // validateSource checks that a volume has one source and that the source is right.
-func (c *checker) validateSource(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
-	sources := &exclusive{path: path, message: severalVolumes}
-	check := sources.check
+func (c *checker) validateSource(v *corev1.Volume, path *field.Path) field.ErrorList {
+	s := &v.VolumeSource
+	sources := &volumesource.Exclusive{Path: path, Message: volumesource.Several}
+	check := sources.Check
 	check("emptyDir", s.EmptyDir != nil, func(p *field.Path) field.ErrorList { return validateEmptyDir(s.EmptyDir, p) })
-	check("hostPath", s.HostPath != nil, func(p *field.Path) field.ErrorList { return validateHostPath(s.HostPath, p) })
+	check("hostPath", s.HostPath != nil, func(p *field.Path) field.ErrorList { return volumesource.HostPath(s.HostPath, p) })
 	check("gitRepo", s.GitRepo != nil, func(p *field.Path) field.ErrorList { return validateGitRepo(s.GitRepo, p) })
 	check("secret", s.Secret != nil, func(p *field.Path) field.ErrorList { return validateSecretSource(s.Secret, p) })
-	check("nfs", s.NFS != nil, func(p *field.Path) field.ErrorList { return validateNFS(s.NFS, p) })
-	check("iscsi", s.ISCSI != nil, func(p *field.Path) field.ErrorList { return validateISCSI(s.ISCSI, p) })
+	check("nfs", s.NFS != nil, func(p *field.Path) field.ErrorList { return volumesource.NFS(s.NFS, p) })
+	check("iscsi", s.ISCSI != nil, func(p *field.Path) field.ErrorList { return validateISCSI(v, path, p) })
 	check("persistentVolumeClaim", s.PersistentVolumeClaim != nil, func(p *field.Path) field.ErrorList {
 		return requireText(p.Child("claimName"), s.PersistentVolumeClaim.ClaimName)
 	})
 	check("configMap", s.ConfigMap != nil, func(p *field.Path) field.ErrorList { return validateConfigMapSource(s.ConfigMap, p) })
 	check("downwardAPI", s.DownwardAPI != nil, func(p *field.Path) field.ErrorList { return validateDownward(s.DownwardAPI, p) })
-	check("fc", s.FC != nil, func(p *field.Path) field.ErrorList { return validateFC(s.FC, p) })
+	check("fc", s.FC != nil, func(p *field.Path) field.ErrorList { return volumesource.FC(s.FC, p) })
 	check("projected", s.Projected != nil, func(p *field.Path) field.ErrorList { return c.validateProjected(s.Projected, p) })
-	check("csi", s.CSI != nil, func(p *field.Path) field.ErrorList { return requireText(p.Child("driver"), s.CSI.Driver) })
+	checkVendors(s, sources)
+	check("csi", s.CSI != nil, func(p *field.Path) field.ErrorList { return validateCSI(s.CSI, p) })
 	check("ephemeral", s.Ephemeral != nil, func(p *field.Path) field.ErrorList {
-		if s.Ephemeral.VolumeClaimTemplate == nil {
+		template := s.Ephemeral.VolumeClaimTemplate
+		if template == nil {
 			return field.ErrorList{field.Required(p.Child("volumeClaimTemplate"), "")}
 		}
-		return nil
+		return claim.ValidateTemplate(template, p.Child("volumeClaimTemplate"))
 	})
 	check("image", s.Image != nil, func(p *field.Path) field.ErrorList { return c.validateImage(s.Image, p) })
-	for _, old := range vendorSources(s) {
-		check(old.name, true, func(p *field.Path) field.ErrorList {
-			return requireText(p.Child(old.field), old.value)
-		})
-	}
-	if sources.found == 0 {
+	if sources.Found == 0 {
 		return field.ErrorList{field.Required(path, "must specify a volume type")}
 	}
-	return sources.errs
+	return sources.Errs
 }
 
-// vendorSource is a source of one vendor's storage with the field that it cannot do without.
-type vendorSource struct{ name, field, value string }
+// checkVendors looks at the sources of storage vendors.
+func checkVendors(s *corev1.VolumeSource, sources *volumesource.Exclusive) {
+	check := sources.Check
+	sources.CheckAt("gcePersistentDisk", "persistentDisk", s.GCEPersistentDisk != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.GCEPersistentDisk(s.GCEPersistentDisk, p)
+	})
+	check("awsElasticBlockStore", s.AWSElasticBlockStore != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.AWSElasticBlockStore(s.AWSElasticBlockStore, p)
+	})
+	check("glusterfs", s.Glusterfs != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.Glusterfs(s.Glusterfs.EndpointsName, s.Glusterfs.Path, p)
+	})
+	check("rbd", s.RBD != nil, func(p *field.Path) field.ErrorList { return volumesource.RBD(s.RBD.CephMonitors, s.RBD.RBDImage, p) })
+	sources.CheckAt("cephFS", "cephfs", s.CephFS != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.CephFS(s.CephFS.Monitors, p)
+	})
+	check("cinder", s.Cinder != nil, func(p *field.Path) field.ErrorList { return volumesource.Cinder(s.Cinder, p) })
+	check("flocker", s.Flocker != nil, func(p *field.Path) field.ErrorList { return volumesource.Flocker(s.Flocker, p) })
+	check("flexVolume", s.FlexVolume != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.Flex(s.FlexVolume.Driver, s.FlexVolume.Options, p)
+	})
+	check("azureFile", s.AzureFile != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.AzureFile(s.AzureFile.SecretName, s.AzureFile.ShareName, p)
+	})
+	check("azureDisk", s.AzureDisk != nil, func(p *field.Path) field.ErrorList { return volumesource.AzureDisk(s.AzureDisk, p) })
+	check("vsphereVolume", s.VsphereVolume != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.VsphereVolume(s.VsphereVolume, p)
+	})
+	check("quobyte", s.Quobyte != nil, func(p *field.Path) field.ErrorList { return volumesource.Quobyte(s.Quobyte, p) })
+	check("photonPersistentDisk", s.PhotonPersistentDisk != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.PhotonPersistentDisk(s.PhotonPersistentDisk, p)
+	})
+	check("portworxVolume", s.PortworxVolume != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.Portworx(s.PortworxVolume, p)
+	})
+	check("storageos", s.StorageOS != nil, func(p *field.Path) field.ErrorList {
+		if s.StorageOS.SecretRef == nil {
+			return volumesource.StorageOS(s.StorageOS.VolumeName, s.StorageOS.VolumeNamespace, p)
+		}
+		return volumesource.StorageOS(s.StorageOS.VolumeName, s.StorageOS.VolumeNamespace, p, "name", s.StorageOS.SecretRef.Name)
+	})
+	check("scaleIO", s.ScaleIO != nil, func(p *field.Path) field.ErrorList {
+		return volumesource.ScaleIO(s.ScaleIO.Gateway, s.ScaleIO.System, s.ScaleIO.VolumeName, p)
+	})
+}
 
-func vendorSources(s *corev1.VolumeSource) (set []vendorSource) {
-	if v := s.GCEPersistentDisk; v != nil {
-		set = append(set, vendorSource{"gcePersistentDisk", "pdName", v.PDName})
+// validateISCSI checks a disk of the network, of which the volume at path is made.
+func validateISCSI(v *corev1.Volume, path, within *field.Path) field.ErrorList {
+	errs := volumesource.ISCSI(v.ISCSI, within)
+	if v.ISCSI.InitiatorName != nil && len(v.Name+":"+v.ISCSI.TargetPortal) > 64 {
+		errs = append(errs, field.Invalid(path.Child("name"), v.Name, volumesource.TooLongForISCSI))
 	}
-	if v := s.AWSElasticBlockStore; v != nil {
-		set = append(set, vendorSource{"awsElasticBlockStore", "volumeID", v.VolumeID})
+	return errs
+}
+
+func validateCSI(csi *corev1.CSIVolumeSource, path *field.Path) field.ErrorList {
+	errs := volumesource.CSIDriver(csi.Driver, path.Child("driver"))
+	switch ref := csi.NodePublishSecretRef; {
+	case ref == nil:
+	case ref.Name == "":
+		errs = append(errs, field.Required(path.Child("nodePublishSecretRef", "name"), ""))
+	default:
+		errs = append(errs, ValidateDNS1123Subdomain(ref.Name, path.Child("name"))...)
 	}
-	if v := s.Glusterfs; v != nil {
-		set = append(set, vendorSource{"glusterfs", "endpoints", v.EndpointsName})
-	}
-	if v := s.RBD; v != nil {
-		set = append(set, vendorSource{"rbd", "image", v.RBDImage})
-	}
-	if v := s.FlexVolume; v != nil {
-		set = append(set, vendorSource{"flexVolume", "driver", v.Driver})
-	}
-	if v := s.Cinder; v != nil {
-		set = append(set, vendorSource{"cinder", "volumeID", v.VolumeID})
-	}
-	if v := s.AzureFile; v != nil {
-		set = append(set, vendorSource{"azureFile", "secretName", v.SecretName})
-	}
-	if v := s.AzureDisk; v != nil {
-		set = append(set, vendorSource{"azureDisk", "diskName", v.DiskName})
-	}
-	if v := s.VsphereVolume; v != nil {
-		set = append(set, vendorSource{"vsphereVolume", "volumePath", v.VolumePath})
-	}
-	if v := s.Quobyte; v != nil {
-		set = append(set, vendorSource{"quobyte", "registry", v.Registry})
-	}
-	if v := s.PhotonPersistentDisk; v != nil {
-		set = append(set, vendorSource{"photonPersistentDisk", "pdID", v.PdID})
-	}
-	if v := s.PortworxVolume; v != nil {
-		set = append(set, vendorSource{"portworxVolume", "volumeID", v.VolumeID})
-	}
-	if v := s.ScaleIO; v != nil {
-		set = append(set, vendorSource{"scaleIO", "gateway", v.Gateway})
-	}
-	return set
+	return errs
 }
 
 func requireText(path *field.Path, value string) field.ErrorList {
@@ -129,51 +149,9 @@ func validateEmptyDir(e *corev1.EmptyDirVolumeSource, path *field.Path) field.Er
 	return nil
 }
 
-func validateHostPath(h *corev1.HostPathVolumeSource, path *field.Path) (errs field.ErrorList) {
-	if errs = requireText(path.Child("path"), h.Path); len(errs) > 0 {
-		return errs
-	}
-	errs = validateNoBacksteps(h.Path, path.Child("path"))
-	if h.Type == nil {
-		return errs
-	}
-	return append(errs, OneOf(*h.Type, path.Child("type"), corev1.HostPathUnset, corev1.HostPathBlockDev, corev1.HostPathCharDev,
-		corev1.HostPathDirectory, corev1.HostPathDirectoryOrCreate, corev1.HostPathFile, corev1.HostPathFileOrCreate, corev1.HostPathSocket)...)
-}
-
 func validateGitRepo(g *corev1.GitRepoVolumeSource, path *field.Path) field.ErrorList {
 	errs := requireText(path.Child("repository"), g.Repository)
-	return append(errs, validateDescending(g.Directory, path.Child("directory"))...)
-}
-
-func validateNFS(n *corev1.NFSVolumeSource, at *field.Path) field.ErrorList {
-	errs := requireText(at.Child("server"), n.Server)
-	errs = append(errs, requireText(at.Child("path"), n.Path)...)
-	if !path.IsAbs(n.Path) {
-		errs = append(errs, field.Invalid(at.Child("path"), n.Path, "must be an absolute path"))
-	}
-	return errs
-}
-
-func validateISCSI(s *corev1.ISCSIVolumeSource, path *field.Path) field.ErrorList {
-	errs := requireText(path.Child("targetPortal"), s.TargetPortal)
-	errs = append(errs, requireText(path.Child("iqn"), s.IQN)...)
-	if s.Lun < 0 || s.Lun > 255 {
-		errs = append(errs, field.Invalid(path.Child("lun"), s.Lun, "must be between 0 and 255, inclusive"))
-	}
-	return errs
-}
-
-func validateFC(fc *corev1.FCVolumeSource, path *field.Path) (errs field.ErrorList) {
-	switch {
-	case len(fc.TargetWWNs) == 0 && len(fc.WWIDs) == 0:
-		errs = append(errs, field.Required(path.Child("targetWWNs"), "must specify either targetWWNs or wwids, but not both"))
-	case len(fc.TargetWWNs) > 0 && len(fc.WWIDs) > 0:
-		errs = append(errs, field.Invalid(path.Child("targetWWNs"), fc.TargetWWNs, "targetWWNs and wwids can not be specified simultaneously"))
-	case len(fc.TargetWWNs) > 0 && fc.Lun == nil:
-		errs = append(errs, field.Required(path.Child("lun"), "lun is required if targetWWNs is specified"))
-	}
-	return errs
+	return append(errs, volumesource.Descending(g.Directory, path.Child("directory"))...)
 }
 
 func (c *checker) validateImage(image *corev1.ImageVolumeSource, path *field.Path) (errs field.ErrorList) {
