@@ -46,7 +46,7 @@ var Deployment = &api.Resource{
 	Row:     deploymentRow,
 
 	Subresources: []api.Subresource{
-		scale(getDeploymentScale, putDeploymentScale),
+		api.Scale(getDeploymentScale, putDeploymentScale),
 		{
 			Name: "status", Verbs: []string{"get", "patch", "update"},
 			Put:      putDeploymentStatus,
@@ -124,10 +124,10 @@ func putDeploymentStatus(_ context.Context, parent, body api.Object) error {
 
 func getDeploymentScale(parent api.Object) (api.Object, error) {
 	d := parent.(*appsv1.Deployment)
-	return newScale(d, d.Spec.Replicas, d.Status.Replicas, d.Spec.Selector)
+	return api.NewScale(d, d.Spec.Replicas, d.Status.Replicas, d.Spec.Selector)
 }
 
 func putDeploymentScale(_ context.Context, parent, body api.Object) error {
 	d, scale := parent.(*appsv1.Deployment), body.(*autoscalingv1.Scale)
-	return putScale(&d.Spec.Replicas, scale)
+	return api.PutScale(&d.Spec.Replicas, scale)
 }

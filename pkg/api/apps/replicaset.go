@@ -44,7 +44,7 @@ var ReplicaSet = &api.Resource{
 	Row:     replicaSetRow,
 
 	Subresources: []api.Subresource{
-		scale(getReplicaSetScale, putReplicaSetScale),
+		api.Scale(getReplicaSetScale, putReplicaSetScale),
 		{
 			Name: "status", Verbs: []string{"get", "patch", "update"},
 			Put:      putReplicaSetStatus,
@@ -106,10 +106,10 @@ func putReplicaSetStatus(_ context.Context, parent, body api.Object) error {
 
 func getReplicaSetScale(parent api.Object) (api.Object, error) {
 	rs := parent.(*appsv1.ReplicaSet)
-	return newScale(rs, rs.Spec.Replicas, rs.Status.Replicas, rs.Spec.Selector)
+	return api.NewScale(rs, rs.Spec.Replicas, rs.Status.Replicas, rs.Spec.Selector)
 }
 
 func putReplicaSetScale(_ context.Context, parent, body api.Object) error {
 	rs, scale := parent.(*appsv1.ReplicaSet), body.(*autoscalingv1.Scale)
-	return putScale(&rs.Spec.Replicas, scale)
+	return api.PutScale(&rs.Spec.Replicas, scale)
 }

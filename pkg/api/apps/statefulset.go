@@ -49,7 +49,7 @@ var StatefulSet = &api.Resource{
 	Row:     statefulSetRow,
 
 	Subresources: []api.Subresource{
-		scale(getStatefulSetScale, putStatefulSetScale),
+		api.Scale(getStatefulSetScale, putStatefulSetScale),
 		{
 			Name: "status", Verbs: []string{"get", "patch", "update"},
 			Put:      putStatefulSetStatus,
@@ -144,10 +144,10 @@ func putStatefulSetStatus(_ context.Context, parent, body api.Object) error {
 
 func getStatefulSetScale(parent api.Object) (api.Object, error) {
 	sts := parent.(*appsv1.StatefulSet)
-	return newScale(sts, sts.Spec.Replicas, sts.Status.Replicas, sts.Spec.Selector)
+	return api.NewScale(sts, sts.Spec.Replicas, sts.Status.Replicas, sts.Spec.Selector)
 }
 
 func putStatefulSetScale(_ context.Context, parent, body api.Object) error {
 	sts, scale := parent.(*appsv1.StatefulSet), body.(*autoscalingv1.Scale)
-	return putScale(&sts.Spec.Replicas, scale)
+	return api.PutScale(&sts.Spec.Replicas, scale)
 }

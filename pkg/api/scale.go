@@ -1,4 +1,4 @@
-package apps
+package api
 
 import (
 	"context"
@@ -9,26 +9,26 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
-
-	"slowmo/pkg/api"
 )
 
-// scale returns the subresource through which every workload's size is read
+// Scale returns the subresource through which every workload's size is read
 // and written in the same way.
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/autoscaling-resources/scale-v1/
-func scale(get func(api.Object) (api.Object, error), put func(context.Context, api.Object, api.Object) error) api.Subresource {
-	return api.Subresource{
+func Scale(get func(Object) (Object, error), put func(context.Context, Object, Object) error) Subresource {
+	return Subresource{
 		Name:  "scale",
 		Verbs: []string{"get", "patch", "update"},
 		Kind:  autoscalingv1.SchemeGroupVersion.WithKind("Scale"),
-		New:   func() api.Object { return &autoscalingv1.Scale{} },
+		New:   func() Object { return &autoscalingv1.Scale{} },
 		Get:   get,
 		Put:   put,
 	}
 }
 
-func newScale(parent api.Object, replicas *int32, current int32, selector *metav1.LabelSelector) (api.Object, error) {
+// NewScale returns the size of a workload: how many replicas it wants, how many
+// there are at present, and which pods they are.
+func NewScale(parent Object, replicas *int32, current int32, selector *metav1.LabelSelector) (Object, error) {
 	pods, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,8 @@ func newScale(parent api.Object, replicas *int32, current int32, selector *metav
 	}, nil
 }
 
-func putScale(replicas **int32, scale *autoscalingv1.Scale) error {
+// PutScale takes the wanted number of replicas from scale.
+func PutScale(replicas **int32, scale *autoscalingv1.Scale) error {
 	if errs := apivalidation.ValidateNonnegativeField(int64(scale.Spec.Replicas), field.NewPath("spec", "replicas")); len(errs) > 0 {
 		return errors.NewInvalid(autoscalingv1.SchemeGroupVersion.WithKind("Scale").GroupKind(), scale.Name, errs)
 	}
