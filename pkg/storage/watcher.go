@@ -147,6 +147,7 @@ func (w *Watcher) Next(ctx context.Context) ([]Event, error) {
 			if err := w.deliver(ch); err != nil {
 				return nil, err
 			}
+			revision = max(revision, ch.revision()) // a bookmark never goes back behind an event
 		}
 		clear(w.pending)
 		if w.signal != nil { // all up to revision was looked at
