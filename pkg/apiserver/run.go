@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -48,15 +46,9 @@ func Main(ctx context.Context, args []string) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneGC()
 	return Run(ctx, o)
 }
-
-// gcPercent trades processor for memory: most of what the server allocates is
-// gone with the request, so that a small heap costs it little.
-const gcPercent = 50
 
 // process is a running server and what it stands on, in the order of the start.
 type process struct {
