@@ -41,8 +41,10 @@ type managerKey struct {
 func newFieldManagers(scheme *runtime.Scheme) *fieldManagers {
 	return &fieldManagers{
 		scheme: scheme,
-		types:  sync.OnceValue(func() managedfields.TypeConverter { return applyconfigurations.NewTypeConverter(scheme) }),
-		made:   map[managerKey]*managedfields.FieldManager{},
+		types: sync.OnceValue(func() managedfields.TypeConverter {
+			return &structs{TypeConverter: applyconfigurations.NewTypeConverter(scheme)}
+		}),
+		made: map[managerKey]*managedfields.FieldManager{},
 	}
 }
 
@@ -74,6 +76,7 @@ func (f *fieldManagers) track(w *write, obj, live api.Object) error {
 	if live, err = w.served(live); err != nil {
 		return err
 	}
+	live, next = differing(live, next)
 	live.GetObjectKind().SetGroupVersionKind(w.kind.GVK)
 	tracked, ok := manager.UpdateNoErrors(live, next, w.manager).(metav1.Object)
 	if ok {

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"mime"
 
@@ -15,8 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/mergepatch"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
@@ -33,6 +30,7 @@ const maxPatchOperations = 10000
 //
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply
 func (c *call) patch() error {
+	growStack()
 	kind, err := c.patchType()
 	if err != nil {
 		return err
@@ -164,50 +162,8 @@ func (w *write) editJSON(strict []error, change func([]byte) ([]byte, error)) ed
 		if err != nil {
 			return nil, invalidPatch(string(after), err)
 		}
-		return next, w.strictErrors(string(after), append(strict[:len(strict):len(strict)], unknown...))
+		return next, w.strictErrors(func() string { return string(after) }, append(strict[:len(strict):len(strict)], unknown...))
 	}
-}
-
-func (w *write) strategicPatch(body []byte) (edit, error) {
-	patch := map[string]any{}
-	strict, err := kjson.UnmarshalStrict(body, &patch)
-	if err != nil {
-		return nil, badRequest(err)
-	}
-	return func(present api.Object) (api.Object, error) {
-		before, err := runtime.DefaultUnstructuredConverter.ToUnstructured(present)
-		if err != nil {
-			return nil, err
-		}
-		after, err := strategicpatch.StrategicMergeMapPatch(before, runtime.DeepCopyJSON(patch), w.newBody())
-		if err != nil {
-			return nil, strategicError(err)
-		}
-		next := w.newBody()
-		err = runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(after, next, w.validation != metav1.FieldValidationIgnore)
-		unknown, ok := runtime.AsStrictDecodingError(err)
-		if err != nil && !ok {
-			return nil, invalidPatch(fmt.Sprintf("%+v", after), err)
-		}
-		errs := strict[:len(strict):len(strict)]
-		if ok {
-			errs = append(errs, unknown.Errors()...)
-		}
-		return next, w.strictErrors(fmt.Sprintf("%+v", after), errs)
-	}, nil
-}
-
-// strategicError tells a patch that makes no sense from one that does not fit.
-func strategicError(err error) error {
-	switch {
-	case errors.Is(err, mergepatch.ErrBadJSONDoc), errors.Is(err, mergepatch.ErrBadPatchFormatForPrimitiveList),
-		errors.Is(err, mergepatch.ErrBadPatchFormatForRetainKeys), errors.Is(err, mergepatch.ErrBadPatchFormatForSetElementOrderList),
-		errors.Is(err, mergepatch.ErrUnsupportedStrategicMergePatchFormat):
-		return badRequest(err)
-	case errors.Is(err, mergepatch.ErrNoListOfLists), errors.Is(err, mergepatch.ErrPatchContentNotMatchRetainKeys):
-		return wire.Unprocessable(err.Error())
-	}
-	return err
 }
 
 func (w *write) applyPatch(kind types.PatchType, body []byte, force bool) (edit, error) {
@@ -255,12 +211,12 @@ func (w *write) newBody() api.Object {
 }
 
 // strictErrors are unknown and doubled fields: ignored, warned of or refused.
-func (w *write) strictErrors(patched string, errs []error) error {
+func (w *write) strictErrors(patched func() string, errs []error) error {
 	switch {
 	case len(errs) == 0 || w.validation == metav1.FieldValidationIgnore:
 		return nil
 	case w.validation == metav1.FieldValidationStrict:
-		return invalidPatch(patched, runtime.NewStrictDecodingError(errs))
+		return invalidPatch(patched(), runtime.NewStrictDecodingError(errs))
 	}
 	for _, err := range errs {
 		w.state.Warn(err.Error())

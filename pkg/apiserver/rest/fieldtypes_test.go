@@ -1,0 +1,57 @@
+package rest
+
+import (
+	"reflect"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/applyconfigurations"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/api/all"
+)
+
+// TestFieldsAreTrackedAsWithTheWholeObjects compares the fields that a write
+// owns with what the unabridged comparison says.
+func TestFieldsAreTrackedAsWithTheWholeObjects(t *testing.T) {
+	scheme, kind := all.Scheme(), corev1.SchemeGroupVersion.WithKind("Pod")
+	manager := func(types managedfields.TypeConverter) *managedfields.FieldManager {
+		m, err := managedfields.NewDefaultFieldManager(types, converter{scheme, &api.Resource{}}, noDefaults{}, scheme, kind, kind.GroupVersion(), "",
+			map[fieldpath.APIVersion]fieldpath.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	whole := applyconfigurations.NewTypeConverter(scheme)
+	before := twoContainers()
+	before.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "other", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1",
+		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:nodeName":{}},"f:status":{"f:phase":{},"f:podIP":{}}}`)}}}
+	for name, change := range map[string]func(*corev1.Pod){
+		"nothing": func(*corev1.Pod) {},
+		"status":  func(p *corev1.Pod) { p.Status.Phase = corev1.PodRunning; p.Status.PodIP = "" },
+		"spec":    func(p *corev1.Pod) { p.Spec.Containers[1].Env = []corev1.EnvVar{{Name: "N"}}; p.Spec.NodeName = "n" },
+		"label":   func(p *corev1.Pod) { p.Labels = map[string]string{"b": ""} },
+		"both":    func(p *corev1.Pod) { p.Spec.Containers = p.Spec.Containers[:1]; p.Status.Message = "m" },
+		"twice":   func(p *corev1.Pod) { p.Spec.Containers = append(p.Spec.Containers, p.Spec.Containers[0]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			after := before.DeepCopy()
+			change(after)
+			want := manager(whole).UpdateNoErrors(before.DeepCopy(), after.DeepCopy(), "me").(*corev1.Pod).ManagedFields
+			a, b := differing(before.DeepCopy(), after.DeepCopy())
+			got := manager(&structs{TypeConverter: whole}).UpdateNoErrors(a, b, "me").(*corev1.Pod).ManagedFields
+			for _, list := range [][]metav1.ManagedFieldsEntry{got, want} {
+				for i := range list {
+					list[i].Time = nil // of the test's two calls
+				}
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %v\nwant %v", got, want)
+			}
+		})
+	}
+}

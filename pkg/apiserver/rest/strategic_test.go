@@ -1,0 +1,71 @@
+package rest
+
+import (
+	"encoding/json"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"slowmo/pkg/api"
+)
+
+// TestStrategicPatchOfParts: what goes through maps in parts comes out as if
+// the whole object had.
+func TestStrategicPatchOfParts(t *testing.T) {
+	for name, test := range map[string]struct {
+		patch string
+		parts bool // whether it is about parts alone
+	}{
+		"status":              {`{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}`, true},
+		"element of a list":   {`{"spec":{"containers":[{"name":"b","image":"new"}]}}`, true},
+		"element deleted":     {`{"spec":{"containers":[{"name":"a","$patch":"delete"}]}}`, true},
+		"order of elements":   {`{"spec":{"$setElementOrder/containers":[{"name":"b"},{"name":"a"}],"containers":[{"name":"a","image":"n"}]}}`, true},
+		"part replaced":       {`{"status":{"$patch":"replace","phase":"Failed"}}`, true},
+		"part gone":           {`{"status":null}`, true},
+		"label and status":    {`{"metadata":{"labels":{"app":null,"new":"yes"}},"status":{"message":"m"}}`, true},
+		"kept keys":           {`{"spec":{"$retainKeys":["containers"],"containers":[{"name":"a","image":"n"}]}}`, true},
+		"nothing":             {`{}`, true},
+		"the object replaced": {`{"$patch":"replace","metadata":{"name":"p"},"spec":{"nodeName":"n"}}`, false},
+		"kind":                {`{"kind":"Pod","status":{"phase":"Running"}}`, false},
+		"unknown part":        {`{"stats":{"phase":"Running"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &write{call: &call{endpoint: &endpoint{form: api.Version{New: func() api.Object { return &corev1.Pod{} }}}}, validation: metav1.FieldValidationIgnore}
+			var patch map[string]any
+			if err := json.Unmarshal([]byte(test.patch), &patch); err != nil {
+				t.Fatal(err)
+			}
+			if _, rest := w.split(twoContainers(), patch); (rest != nil) != test.parts {
+				t.Errorf("in parts: %t, want %t", rest != nil, test.parts)
+			}
+			edit, err := w.strategicPatch([]byte(test.patch))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := edit(twoContainers())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _, _, err := w.mergeStrategic(twoContainers(), patch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equality.Semantic.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func twoContainers() *corev1.Pod {
+	return &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"},
+		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default", ResourceVersion: "7", Labels: map[string]string{"app": "a"}},
+		Spec: corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{
+			{Name: "a", Image: "one", Env: []corev1.EnvVar{{Name: "K", Value: "v"}}}, {Name: "b", Image: "two"}}},
+		Status: corev1.PodStatus{Phase: corev1.PodPending, PodIP: "10.0.0.1",
+			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}},
+	}
+}
