@@ -133,6 +133,11 @@ type Resource struct {
 	// propagation policy (upstream: ReplicationController and old APIs only).
 	DefaultOrphan bool
 
+	// ResetFields are the fields, as dotted paths, that a write leaves as they are or
+	// that the server fills in, so that a client that sends them does not own
+	// them. nil means the status, if that is a subresource.
+	ResetFields []string
+
 	Subresources []Subresource
 
 	// Versions are the other group-versions under which the same stored
@@ -168,6 +173,10 @@ type Subresource struct {
 	// not be as a StatusError of apimachinery's api/errors, if anything. It is
 	// called for create, update and patch.
 	Put func(ctx context.Context, parent, body Object) error
+
+	// ResetFields are the resource's ResetFields for writes through the subresource.
+	// nil means the spec for the status, and the resource's for others.
+	ResetFields []string
 
 	// Validate answers for parent after Put; nil means the resource's
 	// ValidateUpdate.

@@ -72,8 +72,9 @@ var APIService = &api.Resource{
 
 	Subresources: []api.Subresource{{
 		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putStatus,
-		Validate: validateStatus,
+		Put:         putStatus,
+		Validate:    validateStatus,
+		ResetFields: []string{"metadata", "spec"},
 	}},
 }
 

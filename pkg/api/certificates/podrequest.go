@@ -62,8 +62,9 @@ var PodCertificateRequest = &api.Resource{
 
 	Subresources: []api.Subresource{{
 		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putPodRequestStatus,
-		Validate: api.AlwaysValid,
+		Put:         putPodRequestStatus,
+		Validate:    api.AlwaysValid,
+		ResetFields: []string{"metadata", "spec"},
 	}},
 }
 

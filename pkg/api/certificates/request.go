@@ -46,9 +46,12 @@ var CertificateSigningRequest = &api.Resource{
 	},
 	FieldNames: []string{"spec.signerName"},
 
+	ResetFields: []string{"spec", "status"},
 	Subresources: []api.Subresource{
-		{Name: "approval", Verbs: []string{"get", "patch", "update"}, Put: putApproval, Validate: validateApproval},
-		{Name: "status", Verbs: []string{"get", "patch", "update"}, Put: putRequestStatus, Validate: validateRequestStatus},
+		{Name: "approval", Verbs: []string{"get", "patch", "update"}, Put: putApproval, Validate: validateApproval,
+			ResetFields: []string{"spec", "status.certificate"}},
+		{Name: "status", Verbs: []string{"get", "patch", "update"}, Put: putRequestStatus, Validate: validateRequestStatus,
+			ResetFields: []string{"spec", "status.conditions"}},
 	},
 }
 

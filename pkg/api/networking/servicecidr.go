@@ -51,8 +51,9 @@ var ServiceCIDR = &api.Resource{
 
 	Subresources: []api.Subresource{{
 		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putServiceCIDRStatus,
-		Validate: api.AlwaysValid,
+		Put:         putServiceCIDRStatus,
+		Validate:    api.AlwaysValid,
+		ResetFields: []string{"metadata", "spec"},
 	}},
 }
 

@@ -51,8 +51,9 @@ var CSINode = &api.Resource{
 
 	Subresources: []api.Subresource{{
 		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putNodeStatus,
-		Validate: api.AlwaysValid,
+		Put:         putNodeStatus,
+		Validate:    api.AlwaysValid,
+		ResetFields: []string{"metadata", "spec"},
 	}},
 }
 

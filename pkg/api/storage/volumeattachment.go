@@ -55,7 +55,11 @@ var VolumeAttachment = &api.Resource{
 			a.Status.Attached, api.Age(a.CreationTimestamp, now)}
 	},
 
-	Subresources: []api.Subresource{api.Status(putAttachmentStatus)},
+	Subresources: []api.Subresource{{
+		Name: "status", Verbs: []string{"get", "patch", "update"},
+		Put:         putAttachmentStatus,
+		ResetFields: []string{"metadata", "spec"},
+	}},
 }
 
 var attachmentDoc = storagev1.VolumeAttachmentSpec{}.SwaggerDoc()

@@ -53,8 +53,9 @@ var StorageVersionMigration = &api.Resource{
 
 	Subresources: []api.Subresource{{
 		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putMigrationStatus,
-		Validate: validateMigrationStatus,
+		Put:         putMigrationStatus,
+		Validate:    validateMigrationStatus,
+		ResetFields: []string{"metadata", "spec"},
 	}},
 }
 

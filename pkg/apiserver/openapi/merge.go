@@ -4,8 +4,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/applyconfigurations"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	smdschema "sigs.k8s.io/structured-merge-diff/v6/schema"
+
+	"slowmo/pkg/apiserver/mergetypes"
 )
 
 // mergeRules tells how server-side apply merges fields: the same schema that
@@ -23,16 +25,20 @@ type mergeRule struct {
 	mapType string   // atomic, or nothing
 }
 
-// newMergeRules reads the rules of all types; any object leads to the schema that holds them.
+// newMergeRules reads the rules of all types; an object of each API leads to the schema that holds its types.
 func newMergeRules(scheme *runtime.Scheme) (mergeRules, error) {
-	namespace := &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}
-	typed, err := applyconfigurations.NewTypeConverter(scheme).ObjectToTyped(namespace)
-	if err != nil {
-		return mergeRules{}, err
-	}
-	rules := mergeRules{types: map[string]smdschema.Atom{}}
-	for _, t := range typed.Schema().Types {
-		rules.types[t.Name] = t.Atom
+	types, rules := mergetypes.New(scheme), mergeRules{types: map[string]smdschema.Atom{}}
+	for _, obj := range []runtime.Object{
+		&corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}},
+		&apiregistrationv1.APIService{TypeMeta: metav1.TypeMeta{APIVersion: "apiregistration.k8s.io/v1", Kind: "APIService"}},
+	} {
+		typed, err := types.ObjectToTyped(obj)
+		if err != nil {
+			return mergeRules{}, err
+		}
+		for _, t := range typed.Schema().Types {
+			rules.types[t.Name] = t.Atom
+		}
 	}
 	return rules, nil
 }

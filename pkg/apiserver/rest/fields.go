@@ -3,6 +3,7 @@ package rest
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,10 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/managedfields"
-	"k8s.io/client-go/applyconfigurations"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/mergetypes"
 )
 
 // fieldManagers remember, in an object's metadata.managedFields, who set which
@@ -42,7 +43,7 @@ func newFieldManagers(scheme *runtime.Scheme) *fieldManagers {
 	return &fieldManagers{
 		scheme: scheme,
 		types: sync.OnceValue(func() managedfields.TypeConverter {
-			return &structs{TypeConverter: applyconfigurations.NewTypeConverter(scheme)}
+			return &structs{TypeConverter: mergetypes.New(scheme)}
 		}),
 		made: map[managerKey]*managedfields.FieldManager{},
 	}
@@ -131,15 +132,27 @@ func (f *fieldManagers) of(c *call) (*managedfields.FieldManager, error) {
 // resetFields are the fields that a write leaves as they were, so that its
 // manager does not own them.
 func resetFields(c *call, version fieldpath.APIVersion) map[fieldpath.APIVersion]fieldpath.Filter {
-	if c.subs["status"] == nil {
+	paths := c.resource.ResetFields
+	switch {
+	case c.sub != nil && c.sub.ResetFields != nil:
+		paths = c.sub.ResetFields
+	case c.sub != nil && c.sub.Name == "status":
+		paths = []string{"spec"}
+	case paths == nil && c.subs["status"] != nil:
+		paths = []string{"status"}
+	}
+	if len(paths) == 0 {
 		return nil
 	}
-	reset := "status"
-	if c.sub != nil && c.sub.Name == "status" {
-		reset = "spec"
+	reset := fieldpath.NewSet()
+	for _, path := range paths {
+		var parts []any
+		for part := range strings.SplitSeq(path, ".") {
+			parts = append(parts, part)
+		}
+		reset.Insert(fieldpath.MakePathOrDie(parts...))
 	}
-	filter := fieldpath.NewExcludeSetFilter(fieldpath.NewSet(fieldpath.MakePathOrDie(reset)))
-	return map[fieldpath.APIVersion]fieldpath.Filter{version: filter}
+	return map[fieldpath.APIVersion]fieldpath.Filter{version: fieldpath.NewExcludeSetFilter(reset)}
 }
 
 // converter makes of an object one of another version of its resource. Without
