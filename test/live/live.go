@@ -3,6 +3,9 @@
 //
 // One can run at a time on a host. What a caller does, in order: Start once (in
 // TestMain), use Kubeconfig or Config, Stop at the end whatever happened.
+//
+// What needs the API alone takes an APIServer instead: a bin/apiserver on a free
+// port, as many as are wanted beside each other.
 package live
 
 import (

@@ -12,30 +12,34 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"slowmo/test/live"
 )
+
+const patience = time.Minute
 
 // TestAPIServerAlone: what it is not given it makes, and it is empty.
 func TestAPIServerAlone(t *testing.T) {
-	s := newServer(t)
-	s.start(t)
+	s := live.NewAPIServer(t)
+	s.Start(t)
 	for name, mode := range map[string]os.FileMode{"ca.crt": 0o644, "ca.key": 0o600, "apiserver.crt": 0o644, "apiserver.key": 0o600, "sa.key": 0o600, "admin.kubeconfig": 0o600} {
-		info, err := os.Stat(filepath.Join(s.dir, "certs", name))
+		info, err := os.Stat(filepath.Join(s.Dir, "certs", name))
 		if err != nil {
 			t.Error(err)
 		} else if info.Mode().Perm() != mode {
 			t.Errorf("%s has mode %o, want %o", name, info.Mode().Perm(), mode)
 		}
 	}
-	if out := s.kubectl(t, "", "get", "namespaces", "-o", "name"); out != "namespace/default\nnamespace/kube-node-lease\nnamespace/kube-public\nnamespace/kube-system\n" {
+	if out := s.Kubectl(t, "", "get", "namespaces", "-o", "name"); out != "namespace/default\nnamespace/kube-node-lease\nnamespace/kube-public\nnamespace/kube-system\n" {
 		t.Errorf("namespaces: %q", out)
 	}
-	if out := s.kubectl(t, "", "get", "pods,deployments", "-A"); !strings.Contains(out, "No resources found") {
+	if out := s.Kubectl(t, "", "get", "pods,deployments", "-A"); !strings.Contains(out, "No resources found") {
 		t.Errorf("an empty server holds %q", out)
 	}
-	s.kubectl(t, "", "create", "configmap", "kept", "--from-literal=a=b")
-	s.kill()
-	s.start(t)
-	if out := s.kubectl(t, "", "get", "configmap", "kept", "-o", "jsonpath={.data.a}"); out != "b" {
+	s.Kubectl(t, "", "create", "configmap", "kept", "--from-literal=a=b")
+	s.Kill()
+	s.Start(t)
+	if out := s.Kubectl(t, "", "get", "configmap", "kept", "-o", "jsonpath={.data.a}"); out != "b" {
 		t.Errorf("after a restart the config map holds %q", out)
 	}
 }
@@ -43,16 +47,16 @@ func TestAPIServerAlone(t *testing.T) {
 // TestNoAcknowledgedWriteIsLost kills the server twenty times, each time while
 // a hundred writes are under way, and looks for every one that was answered.
 func TestNoAcknowledgedWriteIsLost(t *testing.T) {
-	s := newServer(t)
+	s := live.NewAPIServer(t)
 	acknowledged := map[string]string{} // name -> value
 	for round := range 20 {
-		s.start(t)
-		for name, value := range s.writeUntilKilled(t, round) {
+		s.Start(t)
+		for name, value := range writeUntilKilled(t, s, round) {
 			acknowledged[name] = value
 		}
 	}
-	s.start(t)
-	list, err := s.client(t).CoreV1().ConfigMaps("default").List(context.Background(), metav1.ListOptions{})
+	s.Start(t)
+	list, err := s.Client(t).CoreV1().ConfigMaps("default").List(context.Background(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +77,7 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 
 // writeUntilKilled sends a hundred creates from ten clients and kills the
 // server after some were answered; how many differs by round.
-func (s *server) writeUntilKilled(t *testing.T, round int) map[string]string {
+func writeUntilKilled(t *testing.T, s *live.APIServer, round int) map[string]string {
 	t.Helper()
 	var (
 		mu       sync.Mutex
@@ -84,7 +88,7 @@ func (s *server) writeUntilKilled(t *testing.T, round int) map[string]string {
 		killAt   = 1 + round*4
 		deadline = time.After(patience)
 	)
-	client := s.client(t)
+	client := s.Client(t)
 	for writer := range 10 {
 		writers.Go(func() {
 			for i := range 10 {
@@ -108,7 +112,7 @@ func (s *server) writeUntilKilled(t *testing.T, round int) map[string]string {
 	case <-deadline:
 		t.Fatalf("round %d: fewer than %d writes were answered", round, killAt)
 	}
-	s.kill()
+	s.Kill()
 	writers.Wait()
 	return done
 }

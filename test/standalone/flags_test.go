@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"slowmo/test/live"
 )
 
 // TestBadFlagsEndWithOneLine: exit code 1 or 2, one line, and the line names
@@ -40,7 +42,7 @@ func TestBadFlagsEndWithOneLine(t *testing.T) {
 		{"slowmo", []string{"nonsense"}, "nonsense"},
 	} {
 		t.Run(c.binary+" "+strings.Join(c.args[:1], " "), func(t *testing.T) {
-			cmd := exec.Command(filepath.Join(bin, c.binary), c.args...)
+			cmd := exec.Command(filepath.Join(live.Bin, c.binary), c.args...)
 			cmd.Env = append(os.Environ(), "KUBECONFIG=")
 			var stderr strings.Builder
 			cmd.Stderr = &stderr
@@ -59,7 +61,7 @@ func TestBadFlagsEndWithOneLine(t *testing.T) {
 // TestVersion: every component says upstream's version and ends well.
 func TestVersion(t *testing.T) {
 	for _, binary := range []string{"apiserver", "controller-manager", "scheduler", "kubelet", "proxy"} {
-		out, err := exec.Command(filepath.Join(bin, binary), "--version").Output()
+		out, err := exec.Command(filepath.Join(live.Bin, binary), "--version").Output()
 		if err != nil || !strings.HasPrefix(string(out), "Kubernetes v1.37.") {
 			t.Errorf("%s --version: %q, %v", binary, out, err)
 		}
