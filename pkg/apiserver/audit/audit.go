@@ -119,7 +119,7 @@ func (e *entry) write(stage Stage) {
 	e.Stage, e.StageTimestamp = stage, metav1.NowMicro()
 	e.Annotations = e.state.Annotations()
 	if e.state.User != e.real {
-		actual := userInfo(e.state.User)
+		actual := e.state.User.Info()
 		e.ImpersonatedUser = &actual
 	}
 	e.log.write(e.event)

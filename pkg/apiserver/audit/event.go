@@ -61,7 +61,7 @@ func newEvent(r *http.Request, state *request.State) event {
 		AuditID:                  state.AuditID,
 		RequestURI:               r.URL.RequestURI(),
 		Verb:                     state.Info.Verb,
-		User:                     userInfo(state.User),
+		User:                     state.User.Info(),
 		SourceIPs:                sources(r),
 		UserAgent:                agent(r),
 		RequestReceivedTimestamp: metav1.NewMicroTime(state.Received),
@@ -78,17 +78,6 @@ func newEvent(r *http.Request, state *request.State) event {
 		}
 	}
 	return e
-}
-
-func userInfo(u *request.User) authenticationv1.UserInfo {
-	info := authenticationv1.UserInfo{Username: u.Name, UID: u.UID, Groups: u.Groups}
-	for key, values := range u.Extra {
-		if info.Extra == nil {
-			info.Extra = map[string]authenticationv1.ExtraValue{}
-		}
-		info.Extra[key] = values
-	}
-	return info
 }
 
 // sources lists the addresses that proxies say they forward for, and the one
