@@ -15,6 +15,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/volumesource"
 )
 
 // CSINode is the resource csinodes: which drivers a node has, and what they call it.
@@ -71,7 +72,7 @@ func validateNodeDrivers(node *storagev1.CSINode) (errs field.ErrorList) {
 	names := sets.New[string]()
 	for i := range node.Spec.Drivers {
 		driver, path := &node.Spec.Drivers[i], field.NewPath("spec", "drivers").Index(i)
-		errs = append(errs, validateDriverName(driver.Name, path.Child("name"))...)
+		errs = append(errs, volumesource.CSIDriver(driver.Name, path.Child("name"))...)
 		if driver.NodeID == "" {
 			errs = append(errs, field.Required(path.Child("nodeID"), ""))
 		}

@@ -91,6 +91,21 @@ func TestValidateVolumeAttachment(t *testing.T) {
 	apitest.Create(t, VolumeAttachment, `spec: {attacher: `+strings.Repeat("a", 64)+`, nodeName: node1, source: {persistentVolumeName: ""}}`,
 		`spec.source.persistentVolumeName: Required value: must specify non empty persistentVolumeName`,
 		`spec.source.persistentVolumeName: Invalid value: "": `+subdomain, `spec.attacher: Too long: may not be more than 63 characters`)
+	const inline = `spec: {attacher: a, nodeName: node1, source: {inlineVolumeSpec: `
+	apitest.Create(t, VolumeAttachment, inline+`{accessModes: [ReadWriteOnce], csi: {driver: d, volumeHandle: h}}}}`)
+	apitest.Create(t, VolumeAttachment, inline+`{claimRef: {}, capacity: {storage: 1}, accessModes: [x, ReadWriteOncePod, ReadWriteOnce], persistentVolumeReclaimPolicy: Delete, nodeAffinity: {}, storageClassName: c, volumeMode: Block}}}`,
+		`spec.source.inlineVolumeSpec.claimRef: Forbidden: may not be specified in the context of inline volumes`,
+		`spec.source.inlineVolumeSpec.capacity: Forbidden: may not be specified in the context of inline volumes`,
+		`spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the context of inline volumes`,
+		`spec.source.inlineVolumeSpec.accessModes: Unsupported value: "x": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"`,
+		`spec.source.inlineVolumeSpec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes`,
+		`spec.source.inlineVolumeSpec.persistentVolumeReclaimPolicy: Forbidden: may only be Retain in the context of inline volumes`,
+		`spec.source.inlineVolumeSpec.nodeAffinity: Forbidden: may not be specified in the context of inline volumes`,
+		`spec.source.inlineVolumeSpec: Required value: must specify a volume type`,
+		`spec.source.inlineVolumeSpec.storageClassName: Forbidden: may not be specified in the context of inline volumes`,
+		`spec.source.inlineVolumeSpec.volumeMode: Forbidden: may not specify volumeMode other than Filesystem in the context of inline volumes`)
+	apitest.Create(t, VolumeAttachment, inline+`{accessModes: [ReadWriteOnce], hostPath: {path: /}, csi: {}}}}`,
+		`spec.source.inlineVolumeSpec.csi: Forbidden: may not specify more than 1 volume type`)
 	apitest.Update(t, VolumeAttachment, `spec: {attacher: a, nodeName: node1, source: {persistentVolumeName: pv}}`,
 		`spec: {attacher: a, nodeName: node2, source: {persistentVolumeName: pv}}`, `spec: Invalid value: null: field is immutable`)
 

@@ -49,25 +49,6 @@ func sizeOf(m map[string]string) (size int) {
 	return size
 }
 
-// maxDriverName bounds the name of a CSI driver.
-const maxDriverName = 63
-
-// validateDriverName checks the name of a CSI driver.
-//
-// https://github.com/container-storage-interface/spec/blob/master/spec.md#getplugininfo
-func validateDriverName(name string, path *field.Path) (errs field.ErrorList) {
-	if name == "" {
-		return field.ErrorList{field.Required(path, "")}
-	}
-	if len(name) > maxDriverName {
-		errs = append(errs, field.TooLong(path, "", maxDriverName))
-	}
-	for _, problem := range validation.IsDNS1123Subdomain(strings.ToLower(name)) {
-		errs = append(errs, field.Invalid(path, name, problem))
-	}
-	return errs
-}
-
 // validateTopologies checks where volumes may be made: terms of which one must hold.
 func validateTopologies(terms []corev1.TopologySelectorTerm, path *field.Path) (errs field.ErrorList) {
 	// Upstream starts with as many empty terms as there are terms, and finds an

@@ -100,6 +100,9 @@ func invalidName(name string, path *field.Path) (errs field.ErrorList) {
 	return errs
 }
 
+// maxDriverName bounds the name of a CSI driver.
+const maxDriverName = 63
+
 func validateAttacher(name string, path *field.Path) (errs field.ErrorList) {
 	if name == "" {
 		return field.ErrorList{field.Required(path, "")}
@@ -122,6 +125,8 @@ func validateSource(source *storagev1.VolumeAttachmentSource, path *field.Path) 
 		return field.ErrorList{field.Forbidden(path, exactlyOne)}
 	case name != nil && *name == "":
 		return field.ErrorList{field.Required(path.Child("persistentVolumeName"), "must specify non empty persistentVolumeName")}
+	case name == nil:
+		return validateInline(source.InlineVolumeSpec, path.Child("inlineVolumeSpec"))
 	}
 	return nil
 }

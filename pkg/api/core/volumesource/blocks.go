@@ -99,7 +99,7 @@ func FC(fc *corev1.FCVolumeSource, at *field.Path) (errs field.ErrorList) {
 // CSIDriver checks the name of a driver.
 func CSIDriver(name string, at *field.Path) (errs field.ErrorList) {
 	if name == "" {
-		errs = append(errs, field.Required(at, ""))
+		return field.ErrorList{field.Required(at, "")}
 	}
 	if len(name) > 63 {
 		errs = append(errs, field.TooLong(at, name, 63))
