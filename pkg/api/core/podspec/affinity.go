@@ -17,7 +17,7 @@ func validateAffinity(a *corev1.Affinity, path *field.Path) (errs field.ErrorLis
 	if n := a.NodeAffinity; n != nil {
 		path := path.Child("nodeAffinity")
 		if required := n.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
-			errs = append(errs, validateNodeTerms(required.NodeSelectorTerms, path.Child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"))...)
+			errs = append(errs, ValidateNodeSelector(required, path.Child("requiredDuringSchedulingIgnoredDuringExecution"))...)
 		}
 		for i, term := range n.PreferredDuringSchedulingIgnoredDuringExecution {
 			path := path.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i)
@@ -39,6 +39,11 @@ func validateWeight(weight int32, path *field.Path) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path.Child("weight"), weight, "must be in the range 1-100")}
+}
+
+// ValidateNodeSelector checks a choice of nodes.
+func ValidateNodeSelector(selector *corev1.NodeSelector, path *field.Path) field.ErrorList {
+	return validateNodeTerms(selector.NodeSelectorTerms, path.Child("nodeSelectorTerms"))
 }
 
 func validateNodeTerms(terms []corev1.NodeSelectorTerm, path *field.Path) (errs field.ErrorList) {
