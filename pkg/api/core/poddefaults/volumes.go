@@ -54,22 +54,37 @@ func defaultDownwardFiles(files []corev1.DownwardAPIVolumeFile) {
 	}
 }
 
+// What the sources of storage elsewhere say if a client does not.
+const (
+	ISCSIInterface = "default"
+	RBDPool        = "rbd"
+	RBDUser        = "admin"
+	RBDKeyring     = "/etc/ceph/keyring"
+	ScaleIOMode    = "ThinProvisioned"
+	ScaleIOFSType  = "xfs"
+)
+
 // defaultNetworkVolume fills the sources that name storage elsewhere.
 func defaultNetworkVolume(v *corev1.Volume) {
 	switch {
 	case v.ISCSI != nil:
-		setDefault(&v.ISCSI.ISCSIInterface, "default")
+		setDefault(&v.ISCSI.ISCSIInterface, ISCSIInterface)
 	case v.RBD != nil:
-		setDefault(&v.RBD.RBDPool, "rbd")
-		setDefault(&v.RBD.RadosUser, "admin")
-		setDefault(&v.RBD.Keyring, "/etc/ceph/keyring")
+		setDefault(&v.RBD.RBDPool, RBDPool)
+		setDefault(&v.RBD.RadosUser, RBDUser)
+		setDefault(&v.RBD.Keyring, RBDKeyring)
 	case v.AzureDisk != nil:
-		setPointer(&v.AzureDisk.CachingMode, corev1.AzureDataDiskCachingReadWrite)
-		setPointer(&v.AzureDisk.FSType, "ext4")
-		setPointer(&v.AzureDisk.ReadOnly, false)
-		setPointer(&v.AzureDisk.Kind, corev1.AzureSharedBlobDisk)
+		AzureDisk(v.AzureDisk)
 	case v.ScaleIO != nil:
-		setDefault(&v.ScaleIO.StorageMode, "ThinProvisioned")
-		setDefault(&v.ScaleIO.FSType, "xfs")
+		setDefault(&v.ScaleIO.StorageMode, ScaleIOMode)
+		setDefault(&v.ScaleIO.FSType, ScaleIOFSType)
 	}
+}
+
+// AzureDisk fills what a client left open of a disk of Microsoft's cloud.
+func AzureDisk(d *corev1.AzureDiskVolumeSource) {
+	setPointer(&d.CachingMode, corev1.AzureDataDiskCachingReadWrite)
+	setPointer(&d.FSType, "ext4")
+	setPointer(&d.ReadOnly, false)
+	setPointer(&d.Kind, corev1.AzureSharedBlobDisk)
 }

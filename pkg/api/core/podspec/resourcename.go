@@ -36,14 +36,17 @@ func isContainerResource(name string) bool {
 	return isHugePages(corev1.ResourceName(name))
 }
 
-// isQuotaResource reports whether a name without domain exists in quotas.
-func isQuotaResource(name string) bool {
-	for _, prefix := range []string{"requests.", "limits.", "count/"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return isCounted(corev1.ResourceName(name)) || corev1.ResourceName(name) == corev1.ResourceStorage
+// amounts are the resources that a quota limits the amount of, not the number.
+var amounts = map[corev1.ResourceName]bool{
+	corev1.ResourceCPU: true, corev1.ResourceMemory: true, corev1.ResourceEphemeralStorage: true,
+	corev1.ResourceRequestsCPU: true, corev1.ResourceRequestsMemory: true, corev1.ResourceRequestsEphemeralStorage: true,
+	corev1.ResourceLimitsCPU: true, corev1.ResourceLimitsMemory: true, corev1.ResourceLimitsEphemeralStorage: true,
+	corev1.ResourceRequestsStorage: true,
+}
+
+// IsQuotaResource reports whether a name without domain exists in quotas.
+func IsQuotaResource(name corev1.ResourceName) bool {
+	return amounts[name] || isCounted(name) || isHugePages(name) || isHugePages(corev1.ResourceName(strings.TrimPrefix(string(name), corev1.DefaultResourceRequestsPrefix)))
 }
 
 // isCounted reports whether the resource is a number of objects.

@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	resourcehelper "k8s.io/component-helpers/resource"
 )
@@ -67,8 +66,12 @@ func (c *checker) validateClaimNames(claims []corev1.ResourceClaim, path *field.
 }
 
 func validateAmount(name corev1.ResourceName, quantity resource.Quantity, path *field.Path) field.ErrorList {
-	errs := validateResourceName(string(name), path)
-	if quantity.Cmp(resource.Quantity{}) < 0 {
+	return append(ValidateContainerResourceName(name, path), ValidateQuantity(name, quantity, path)...)
+}
+
+// ValidateQuantity checks how much of a resource there may be.
+func ValidateQuantity(name corev1.ResourceName, quantity resource.Quantity, path *field.Path) (errs field.ErrorList) {
+	if quantity.Sign() < 0 {
 		errs = append(errs, field.Invalid(path, quantity.String(), "must be greater than or equal to 0"))
 	}
 	if IsInteger(name) && quantity.MilliValue()%1000 != 0 {
@@ -77,19 +80,32 @@ func validateAmount(name corev1.ResourceName, quantity resource.Quantity, path *
 	return errs
 }
 
-func validateResourceName(name string, path *field.Path) field.ErrorList {
-	errs := invalid(name, path, func(s string) []string { return validation.IsQualifiedName(s) })
-	if !strings.Contains(name, "/") {
-		switch {
-		case isContainerResource(name):
-			return errs
-		case len(errs) == 0 && !isQuotaResource(name):
-			errs = append(errs, field.Invalid(path, name, "must be a standard resource type or fully qualified"))
-		}
-		return append(errs, field.Invalid(path, name, "must be a standard resource for containers"))
+// ValidateResourceName checks the name of any resource: one that Kubernetes knows, or one with a domain.
+func ValidateResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
+	errs := ValidateQualifiedName(string(name), path)
+	if len(errs) == 0 && !strings.Contains(string(name), "/") && !IsQuotaResource(name) && name != corev1.ResourceStorage {
+		errs = append(errs, field.Invalid(path, name, "must be a standard resource type or fully qualified"))
 	}
-	if !isNative(corev1.ResourceName(name)) && !isExtended(name) {
+	return errs
+}
+
+// ValidateContainerResourceName checks the name of something that a container can have.
+func ValidateContainerResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
+	errs := ValidateResourceName(name, path)
+	switch hasDomain := strings.Contains(string(name), "/"); {
+	case !hasDomain && !isContainerResource(string(name)):
+		errs = append(errs, field.Invalid(path, name, "must be a standard resource for containers"))
+	case hasDomain && !isNative(name) && !isExtended(string(name)):
 		errs = append(errs, field.Invalid(path, name, "doesn't follow extended resource name standard"))
+	}
+	return errs
+}
+
+// ValidateQuotaResourceName checks the name of something that a quota can limit.
+func ValidateQuotaResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
+	errs := ValidateResourceName(name, path)
+	if !strings.Contains(string(name), "/") && !IsQuotaResource(name) {
+		errs = append(errs, field.Invalid(path, name, "must be a standard resource for quota"))
 	}
 	return errs
 }

@@ -13,8 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"slowmo/pkg/api/core/podspec"
 )
 
 // Of returns the warnings about the spec at path.
@@ -95,13 +93,7 @@ func containerWarnings(c *corev1.Container, path *field.Path) (out []string) {
 		name string
 		list corev1.ResourceList
 	}{{"limits", c.Resources.Limits}, {"requests", c.Resources.Requests}} {
-		for _, name := range podspec.SortedNames(list.list) {
-			quantity := list.list[name]
-			at := path.Child("resources", list.name).Key(string(name))
-			if (name == corev1.ResourceMemory || name == corev1.ResourceEphemeralStorage) && quantity.MilliValue()%1000 != 0 {
-				out = append(out, fmt.Sprintf("%s: fractional byte value %q is invalid, must be an integer", at, quantity.String()))
-			}
-		}
+		out = append(out, Fractions(list.list, path.Child("resources", list.name), corev1.ResourceEphemeralStorage, corev1.ResourceMemory)...)
 	}
 	seen := map[string]int{}
 	for i, port := range c.Ports {
@@ -111,6 +103,17 @@ func containerWarnings(c *corev1.Container, path *field.Path) (out []string) {
 			continue
 		}
 		seen[key] = i
+	}
+	return out
+}
+
+// Fractions finds the amounts of bytes in a list that are not whole. names are
+// the resources that are counted in bytes.
+func Fractions(list corev1.ResourceList, path *field.Path, names ...corev1.ResourceName) (out []string) {
+	for _, name := range names {
+		if quantity := list[name]; quantity.MilliValue()%1000 != 0 {
+			out = append(out, fmt.Sprintf("%s: fractional byte value %q is invalid, must be an integer", path.Key(string(name)), quantity.String()))
+		}
 	}
 	return out
 }

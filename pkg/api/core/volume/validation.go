@@ -1,0 +1,145 @@
+package volume
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/diff"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/podspec"
+)
+
+func validateVolume(obj api.Object) (errs field.ErrorList) {
+	pv, at := obj.(*corev1.PersistentVolume), field.NewPath("spec")
+	spec := &pv.Spec
+	errs = append(errs, validateModes(spec.AccessModes, at.Child("accessModes"))...)
+	errs = append(errs, validateCapacity(spec.Capacity, at.Child("capacity"))...)
+	if policy := spec.PersistentVolumeReclaimPolicy; policy != "" {
+		errs = append(errs, podspec.OneOf(policy, at.Child("persistentVolumeReclaimPolicy"),
+			corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRecycle, corev1.PersistentVolumeReclaimRetain)...)
+	}
+	if spec.NodeAffinity != nil {
+		errs = append(errs, validateAffinity(spec.NodeAffinity, at.Child("nodeAffinity"))...)
+	}
+	errs = append(errs, validateSource(spec, pv.Name, at)...)
+	if host := spec.HostPath; host != nil && path.Clean(host.Path) == "/" && spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRecycle {
+		errs = append(errs, field.Forbidden(at.Child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'"))
+	}
+	if spec.StorageClassName != "" {
+		errs = append(errs, podspec.ValidateDNS1123Subdomain(spec.StorageClassName, at.Child("storageClassName"))...)
+	}
+	if mode := spec.VolumeMode; mode != nil {
+		errs = append(errs, podspec.OneOf(*mode, at.Child("volumeMode"), corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+	}
+	if class := spec.VolumeAttributesClassName; class != nil {
+		errs = append(errs, validateAttributesClass(*class, spec.CSI != nil, at)...)
+	}
+	return errs
+}
+
+func validateModes(modes []corev1.PersistentVolumeAccessMode, at *field.Path) (errs field.ErrorList) {
+	if len(modes) == 0 {
+		errs = append(errs, field.Required(at, ""))
+	}
+	shared := []corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce}
+	for _, mode := range modes {
+		errs = append(errs, podspec.OneOf(mode, at, append(shared, corev1.ReadWriteOncePod)...)...)
+	}
+	isShared := func(mode corev1.PersistentVolumeAccessMode) bool { return slices.Contains(shared, mode) }
+	if slices.Contains(modes, corev1.ReadWriteOncePod) && slices.ContainsFunc(modes, isShared) {
+		errs = append(errs, field.Forbidden(at, "may not use ReadWriteOncePod with other access modes"))
+	}
+	return errs
+}
+
+func validateCapacity(capacity corev1.ResourceList, at *field.Path) (errs field.ErrorList) {
+	if len(capacity) == 0 {
+		errs = append(errs, field.Required(at, ""))
+	}
+	if _, ok := capacity[corev1.ResourceStorage]; !ok || len(capacity) > 1 {
+		errs = append(errs, field.NotSupported(at, capacity, []corev1.ResourceName{corev1.ResourceStorage}))
+	}
+	for _, name := range podspec.SortedNames(capacity) {
+		quantity, at := capacity[name], at.Key(string(name))
+		errs = append(errs, validateBasic(quantity, at)...)
+		if quantity.Sign() <= 0 {
+			errs = append(errs, field.Invalid(at, quantity.String(), "must be greater than zero"))
+		}
+	}
+	return errs
+}
+
+func validateAffinity(affinity *corev1.VolumeNodeAffinity, at *field.Path) field.ErrorList {
+	if affinity.Required == nil {
+		return field.ErrorList{field.Required(at.Child("required"), "must specify required node constraints")}
+	}
+	return podspec.ValidateNodeSelector(affinity.Required, at.Child("required"))
+}
+
+func validateAttributesClass(class string, hasDriver bool, at *field.Path) (errs field.ErrorList) {
+	if class == "" {
+		errs = append(errs, field.Required(at.Child("volumeAttributesClassName"), "an empty string is disallowed"))
+	} else {
+		errs = append(errs, podspec.ValidateDNS1123Subdomain(class, at.Child("volumeAttributesClassName"))...)
+	}
+	if !hasDriver {
+		errs = append(errs, field.Required(at.Child("csi"), "has to be specified when using volumeAttributesClassName"))
+	}
+	return errs
+}
+
+// validateVolumeUpdate holds that a volume stays what it is: it may be bound to
+// another claim, but its data are elsewhere only if it is another volume.
+func validateVolumeUpdate(obj, old api.Object) field.ErrorList {
+	pv, before := obj.(*corev1.PersistentVolume), old.(*corev1.PersistentVolume)
+	errs := validateVolume(pv)
+	source, was := pv.Spec.PersistentVolumeSource.DeepCopy(), &before.Spec.PersistentVolumeSource
+	if source.CSI != nil && was.CSI != nil && was.CSI.ControllerExpandSecretRef == nil {
+		source.CSI.ControllerExpandSecretRef = nil // which may be added
+	}
+	if !equality.Semantic.DeepEqual(source, was) {
+		errs = append(errs, field.Forbidden(field.NewPath("spec", "persistentvolumesource"),
+			fmt.Sprintf("spec.persistentvolumesource is immutable after creation\n%v", diff.Diff(*was, *source))))
+	}
+	errs = append(errs, apivalidation.ValidateImmutableField(pv.Spec.VolumeMode, before.Spec.VolumeMode, field.NewPath("volumeMode"))...)
+	if before.Spec.NodeAffinity != nil {
+		errs = append(errs, apivalidation.ValidateImmutableField(pv.Spec.NodeAffinity, withNewLabels(before.Spec.NodeAffinity, pv.Spec.NodeAffinity), field.NewPath("nodeAffinity"))...)
+	}
+	if before.Spec.VolumeAttributesClassName != nil && pv.Spec.VolumeAttributesClassName == nil {
+		errs = append(errs, field.Forbidden(field.NewPath("spec", "volumeAttributesClassName"), "update from non-nil value to nil is forbidden"))
+	}
+	return errs
+}
+
+// successors are the labels that have taken the place of others.
+var successors = map[string]string{
+	corev1.LabelFailureDomainBetaZone:   corev1.LabelTopologyZone,
+	corev1.LabelFailureDomainBetaRegion: corev1.LabelTopologyRegion,
+	corev1.LabelInstanceType:            corev1.LabelInstanceTypeStable,
+	"beta.kubernetes.io/os":             corev1.LabelOSStable,
+	"beta.kubernetes.io/arch":           corev1.LabelArchStable,
+}
+
+// withNewLabels returns old with those labels replaced that now has replaced by
+// their successors: that much may change.
+func withNewLabels(old, now *corev1.VolumeNodeAffinity) *corev1.VolumeNodeAffinity {
+	if old.Required == nil || now == nil || now.Required == nil || len(old.Required.NodeSelectorTerms) != len(now.Required.NodeSelectorTerms) {
+		return old
+	}
+	old = old.DeepCopy()
+	for i := range old.Required.NodeSelectorTerms {
+		was, is := old.Required.NodeSelectorTerms[i].MatchExpressions, now.Required.NodeSelectorTerms[i].MatchExpressions
+		for j := range min(len(was), len(is)) {
+			if successors[was[j].Key] == is[j].Key {
+				was[j].Key = is[j].Key
+			}
+		}
+	}
+	return old
+}

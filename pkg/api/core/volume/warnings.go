@@ -1,0 +1,66 @@
+package volume
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/podwarnings"
+)
+
+// classWarnings speaks of the annotation that was there before the field.
+func classWarnings(obj api.Object) []string {
+	if _, ok := obj.GetAnnotations()[corev1.BetaStorageClassAnnotation]; !ok {
+		return nil
+	}
+	return []string{fmt.Sprintf(`metadata.annotations[%s]: deprecated since v1.8; use "storageClassName" attribute instead`, corev1.BetaStorageClassAnnotation)}
+}
+
+func volumeWarnings(_ context.Context, obj, _ api.Object) []string {
+	pv, at := obj.(*corev1.PersistentVolume), field.NewPath("spec")
+	out := classWarnings(pv)
+	if pv.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRecycle {
+		out = append(out, "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.")
+	}
+	if affinity := pv.Spec.NodeAffinity; affinity != nil && affinity.Required != nil {
+		for i, term := range affinity.Required.NodeSelectorTerms {
+			for j, r := range term.MatchExpressions {
+				if message, deprecated := api.DeprecatedNodeLabel(r.Key); deprecated {
+					out = append(out, fmt.Sprintf("%s: %s is %s", at.Child("nodeAffinity", "required", "nodeSelectorTerms").Index(i).Child("matchExpressions").Index(j).Child("key"), r.Key, message))
+				}
+			}
+		}
+	}
+	s := &pv.Spec.PersistentVolumeSource
+	for _, old := range []struct {
+		used          bool
+		name, message string
+	}{
+		{s.CephFS != nil, "cephfs", "deprecated in v1.28, non-functional in v1.31+"},
+		{s.PhotonPersistentDisk != nil, "photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"},
+		{s.ScaleIO != nil, "scaleIO", "deprecated in v1.16, non-functional in v1.22+"},
+		{s.StorageOS != nil, "storageOS", "deprecated in v1.22, non-functional in v1.25+"},
+		{s.Glusterfs != nil, "glusterfs", "deprecated in v1.25, non-functional in v1.26+"},
+		{s.RBD != nil, "rbd", "deprecated in v1.28, non-functional in v1.31+"},
+	} {
+		if old.used {
+			out = append(out, fmt.Sprintf("%s: %s", at.Child(old.name), old.message))
+		}
+	}
+	return out
+}
+
+func claimWarnings(_ context.Context, obj, _ api.Object) []string {
+	claim, at := obj.(*corev1.PersistentVolumeClaim), field.NewPath("spec", "resources")
+	out := classWarnings(claim)
+	for _, list := range []struct {
+		name string
+		list corev1.ResourceList
+	}{{"requests", claim.Spec.Resources.Requests}, {"limits", claim.Spec.Resources.Limits}} {
+		out = append(out, podwarnings.Fractions(list.list, at.Child(list.name), corev1.ResourceStorage)...)
+	}
+	return out
+}
