@@ -240,6 +240,11 @@ func TestValidatePodRequest(t *testing.T) {
 	}, `spec.maxExpirationSeconds: Invalid value: 172800: must be in the range [3600, 86400]`)
 }
 
+func TestPodRequestIsImmutable(t *testing.T) {
+	apitest.Update(t, PodCertificateRequest, `spec: {podName: a}`, `spec: {podName: b}`,
+		`spec: Invalid value: {"SignerName":"","PodName":"b","PodUID":"","ServiceAccountName":"","ServiceAccountUID":"","NodeName":"","NodeUID":"","MaxExpirationSeconds":86400,"PKIXPublicKey":null,"ProofOfPossession":null,"StubPKCS10Request":null,"UnverifiedUserAnnotations":null}: field is immutable`)
+}
+
 func TestPodRequestStatus(t *testing.T) {
 	key := newKey(t, elliptic.P256())
 	begin := apitest.Now.Add(-time.Minute)

@@ -1,11 +1,13 @@
 package certificates
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -119,5 +121,7 @@ func validatePodRequestUpdate(obj, old api.Object) field.ErrorList {
 	if equality.Semantic.DeepEqual(spec, before) {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(field.NewPath("spec"), api.Internal(spec), apivalidation.FieldImmutableErrorMsg)}
+	// Upstream's internal type has two fields more, those of v1beta1.
+	shown := bytes.Replace(api.Internal(spec), []byte(`"Stub`), []byte(`"PKIXPublicKey":null,"ProofOfPossession":null,"Stub`), 1)
+	return field.ErrorList{field.Invalid(field.NewPath("spec"), json.RawMessage(shown), apivalidation.FieldImmutableErrorMsg)}
 }
