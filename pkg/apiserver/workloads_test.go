@@ -7,6 +7,7 @@ import "testing"
 func TestWorkloads(t *testing.T) {
 	ns := namespace(t)
 	jobs, daemons := "/apis/batch/v1/namespaces/"+ns+"/jobs", "/apis/apps/v1/namespaces/"+ns+"/daemonsets"
+	revisions := "/apis/apps/v1/namespaces/" + ns + "/controllerrevisions"
 	const preserved = `299 - "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"`
 	job := func(name string) string {
 		return `{"metadata":{"name":"` + name + `"},"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i:1"}]}}}}`
@@ -20,6 +21,9 @@ func TestWorkloads(t *testing.T) {
 		{"by what cannot be selected", "GET", jobs + "?fieldSelector=a%3Db", "", nil, 400, map[string]any{"message": `field label "a" not supported for Job`}, nil},
 		{"a delete that leaves it open", "DELETE", jobs + "/none", "", nil, 404, nil, []string{preserved}},
 		{"a delete that does not", "DELETE", jobs + "/j?propagationPolicy=Background", "", nil, 200, map[string]any{"status": "Success"}, []string{}},
+		{"a revision", "POST", revisions, `{"metadata":{"name":"r"},"revision":1,"data":{"a": 1}}`, nil, 201, map[string]any{"data.a": 1}, []string{}},
+		{"a patch writes its data anew", "PATCH", revisions + "/r", `{"metadata":{"labels":{"a":"b"}}}`, []string{strategicType}, 422,
+			map[string]any{"details.causes.0.field": "data", "details.causes.0.message": `Invalid value: {"a":1}: field is immutable`}, nil},
 		{"a daemon set", "POST", daemons, `{"metadata":{"name":"d"},"spec":{"selector":{"matchLabels":{"app":"x"}},
 			"template":{"metadata":{"labels":{"app":"x"}},"spec":{"containers":[{"name":"c","image":"i:1"}]}}}}`, nil, 201,
 			map[string]any{"metadata.annotations": map[string]any{"deprecated.daemonset.template.generation": "1"}}, []string{}},

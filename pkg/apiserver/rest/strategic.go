@@ -56,6 +56,9 @@ func (w *write) split(present api.Object, patch map[string]any) (named api.Objec
 	found := 0
 	var others []int
 	for i := range from.NumField() {
+		if from.Field(i).Type() == reflect.TypeFor[runtime.RawExtension]() {
+			return present, nil // a patch takes the spaces out of raw data, and whether it changed shows
+		}
 		name, _, _ := strings.Cut(from.Type().Field(i).Tag.Get("json"), ",")
 		if _, touched := patch[name]; name == "" || !touched {
 			others = append(others, i)
