@@ -31,6 +31,7 @@ type Options struct {
 	TLSCertFile, TLSKeyFile       string
 
 	ClientCAFile, TokenAuthFile string
+	BootstrapTokens             bool
 	KubeletCertFile             string // what the server shows to kubelets
 	KubeletKeyFile              string
 	KubeletCAFile               string // of the kubelets' own certificates; empty trusts any
@@ -44,6 +45,8 @@ type Options struct {
 	ServiceAccountIssuer  string
 	ServiceAccountKeys    []string
 	ServiceAccountSigning string
+	MaxTokenExpiration    time.Duration // 0 is no bound
+	ExtendTokens          bool
 	APIAudiences          []string
 
 	RuntimeConfig map[string]string // "apps/v1" -> "false" is not served
@@ -70,6 +73,7 @@ func NewOptions() *Options {
 		ServiceRange:         "10.96.0.0/16",
 		NodePorts:            "30000-32767",
 		ServiceAccountIssuer: "https://kubernetes.default.svc.cluster.local",
+		ExtendTokens:         true,
 		EventTTL:             time.Hour,
 		AuditMaxSize:         100,
 		MaxRequests:          400,
@@ -95,6 +99,7 @@ func (o *Options) AddTo(f *component.Flags) {
 
 	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "authority of client certificates; made in --cert-dir if not given")
 	f.StringVar(&o.TokenAuthFile, "token-auth-file", "", `file of lines token,user,uid,"group,group"`)
+	f.BoolVar(&o.BootstrapTokens, "enable-bootstrap-token-auth", false, "let new nodes in with the tokens in secrets kube-system/bootstrap-token-*")
 	f.StringVar(&o.KubeletCertFile, "kubelet-client-certificate", "", "certificate to show to kubelets; made in --cert-dir if not given")
 	f.StringVar(&o.KubeletKeyFile, "kubelet-client-key", "", "its key, PEM")
 	f.StringVar(&o.KubeletCAFile, "kubelet-certificate-authority", "", "authority of the kubelets' certificates; empty trusts any")
@@ -108,6 +113,8 @@ func (o *Options) AddTo(f *component.Flags) {
 	f.StringVar(&o.ServiceAccountIssuer, "service-account-issuer", o.ServiceAccountIssuer, "issuer of service account tokens")
 	f.StringArrayVar(&o.ServiceAccountKeys, "service-account-key-file", nil, "keys that verify service account tokens, PEM; may be repeated")
 	f.StringVar(&o.ServiceAccountSigning, "service-account-signing-key-file", "", "key that signs them; made in --cert-dir if not given")
+	f.DurationVar(&o.MaxTokenExpiration, "service-account-max-token-expiration", 0, "longest life that a service account token may be asked for; 0 is no bound")
+	f.BoolVar(&o.ExtendTokens, "service-account-extend-token-expiration", o.ExtendTokens, "let the tokens of pods' own volumes live for a year, for clients that never read them again")
 	f.StringSliceVar(&o.APIAudiences, "api-audiences", nil, "audiences of tokens for this server; empty means the issuer")
 
 	f.StringToStringVar(&o.RuntimeConfig, "runtime-config", nil, "group versions to serve or not: apps/v1=false; api/all=true is what is done anyway")
@@ -164,6 +171,9 @@ func (o *Options) Validate() error {
 		if _, err := os.Stat(file); err != nil {
 			return component.Usagef("--%s: %w", flag, err)
 		}
+	}
+	if life := o.MaxTokenExpiration; life != 0 && (life < time.Hour || life > 1<<32*time.Second) {
+		return component.Usagef("--service-account-max-token-expiration %s: give a duration between 1 hour and 2^32 seconds", life)
 	}
 	if o.EventTTL <= 0 {
 		return component.Usagef("--event-ttl %s: give a duration above zero", o.EventTTL)

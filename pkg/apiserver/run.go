@@ -220,7 +220,7 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 	if policy != nil {
 		escalation = &authz.Escalation{Policy: policy, Authorizer: authorizer}
 	}
-	admit, err := admission.New(admission.Config{Store: p.store, Escalation: escalation, Enable: p.EnableAdmission, Disable: p.DisableAdmission})
+	admit, err := admission.New(admission.Config{Store: p.store, Authorizer: authorizer, Escalation: escalation, Enable: p.EnableAdmission, Disable: p.DisableAdmission})
 	if err != nil {
 		return nil, &component.UsageError{Err: err}
 	}
@@ -241,7 +241,7 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 			"selfsubjectrulesreviews.authorization.k8s.io":   reviews.SelfRules,
 			"subjectaccessreviews.authorization.k8s.io":      reviews.Subject,
 			"localsubjectaccessreviews.authorization.k8s.io": reviews.LocalSubject,
-			"serviceaccounts/token":                          (&authn.TokenRequests{Issuer: tokens.issuer, Store: p.store}).Create,
+			"serviceaccounts/token":                          (&authn.TokenRequests{Issuer: tokens.issuer, Store: p.store, MaxExpiration: p.MaxTokenExpiration, Extend: p.ExtendTokens}).Create,
 		},
 		Companions: map[string]rest.Companion{"services": p.ranges},
 		Connectors: connect.New(connect.Config{Store: p.store, Authorizer: authorizer,
@@ -344,7 +344,10 @@ func (p *process) authenticator() (request.Authenticator, *tokens, error) {
 		}
 		bearer.Tokens = append(bearer.Tokens, file)
 	}
-	bearer.Tokens = append(bearer.Tokens, authn.NewServiceAccounts(issuer, p.store))
+	bearer.Tokens = append(bearer.Tokens, authn.NewServiceAccounts(issuer, p.store), &authn.LegacyTokens{Issuer: issuer, Store: p.store})
+	if p.BootstrapTokens {
+		bearer.Tokens = append(bearer.Tokens, &authn.BootstrapTokens{Store: p.store})
+	}
 	union := authn.Union{authn.NewClientCertificates(p.identity.roots), bearer}
 	return union, &tokens{bearer: bearer, issuer: issuer,
 		routes: map[string]http.Handler{"/.well-known/openid-configuration": keys, "/openid/v1/jwks": keys}}, nil

@@ -28,40 +28,63 @@ import (
 // Config is what plugins need.
 type Config struct {
 	Store      *storage.Store
+	Authorizer request.Authorizer
 	Escalation *authz.Escalation // nil when RBAC is off
 
-	// Enable and Disable are plugin names beside the defaults; Disable wins.
+	// Enable and Disable are plugin names beside the defaults; none may be in both.
 	Enable, Disable []string
 }
 
 // plugin is an entry of the list.
 type plugin struct {
 	name string
-	off  bool // unless enabled by name
-	make func(c Config) request.Admission
+	make func(c Config) request.Admission // nil: kube-apiserver has it and we do not
 }
 
-// plugins is the list, in the order in which kube-apiserver runs them.
+// plugins is the list, in the order in which kube-apiserver runs them. All that
+// we have run unless they are disabled.
 var plugins = []plugin{
+	{name: "AlwaysAdmit"},
+	{name: "NamespaceAutoProvision"},
 	{name: "NamespaceLifecycle", make: func(c Config) request.Admission { return &namespaceLifecycle{c.Store} }},
+	{name: "NamespaceExists"},
+	{name: "LimitPodHardAntiAffinityTopology"},
+	{name: "LimitRanger"},
 	{name: "ServiceAccount", make: func(c Config) request.Admission { return &serviceAccount{c.Store} }},
-	{name: "NodeRestriction", make: func(c Config) request.Admission { return &nodeRestriction{c.Store} }},
+	{name: "NodeRestriction", make: func(c Config) request.Admission { return &nodeRestriction{store: c.Store, authorizer: c.Authorizer} }},
 	{name: "TaintNodesByCondition", make: func(Config) request.Admission { return taintNodes{} }},
+	{name: "AlwaysPullImages"},
+	{name: "ImagePolicyWebhook"},
+	{name: "PodSecurity"},
+	{name: "PodNodeSelector"},
 	{name: "Priority", make: func(c Config) request.Admission { return &priority{c.Store} }},
 	{name: "DefaultTolerationSeconds", make: func(Config) request.Admission { return tolerationSeconds{} }},
-}
-
-// upstream are the plugins that kube-apiserver has and we do not: their names are
-// accepted where they are switched off, and refused where they are switched on.
-var upstream = []string{
-	"AlwaysAdmit", "AlwaysDeny", "AlwaysPullImages", "CertificateApproval", "CertificateSigning",
-	"CertificateSubjectRestriction", "ClusterTrustBundleAttest", "DefaultIngressClass",
-	"DefaultStorageClass", "DenyServiceExternalIPs", "EventRateLimit", "ExtendedResourceToleration",
-	"ImagePolicyWebhook", "LimitPodHardAntiAffinityTopology", "LimitRanger", "MutatingAdmissionPolicy",
-	"MutatingAdmissionWebhook", "NamespaceAutoProvision", "NamespaceExists", "NodeDeclaredFeatureValidator",
-	"OwnerReferencesPermissionEnforcement", "PersistentVolumeClaimResize", "PodNodeSelector",
-	"PodSecurity", "PodTolerationRestriction", "PodTopologyLabels", "ResourceQuota", "RuntimeClass",
-	"StorageObjectInUseProtection", "ValidatingAdmissionPolicy", "ValidatingAdmissionWebhook",
+	{name: "PodTolerationRestriction"},
+	{name: "EventRateLimit"},
+	{name: "ExtendedResourceToleration"},
+	{name: "DefaultStorageClass", make: func(c Config) request.Admission { return &defaultStorageClass{store: c.Store} }},
+	{name: "StorageObjectInUseProtection", make: func(Config) request.Admission { return storageInUse{} }},
+	{name: "PodGroupProtection"},
+	{name: "OwnerReferencesPermissionEnforcement"},
+	{name: "PersistentVolumeClaimResize", make: func(c Config) request.Admission { return &claimResize{store: c.Store} }},
+	{name: "RuntimeClass", make: func(c Config) request.Admission { return &runtimeClass{c.Store} }},
+	{name: "CertificateApproval", make: func(c Config) request.Admission { return &certificateApproval{authorizer: c.Authorizer} }},
+	{name: "CertificateSigning", make: func(c Config) request.Admission { return &certificateSigning{authorizer: c.Authorizer} }},
+	{name: "ClusterTrustBundleAttest", make: func(c Config) request.Admission { return &trustBundleAttest{authorizer: c.Authorizer} }},
+	{name: "CertificateSubjectRestriction", make: func(Config) request.Admission { return certificateSubject{} }},
+	{name: "DefaultIngressClass", make: func(c Config) request.Admission { return &defaultIngressClass{store: c.Store} }},
+	{name: "DenyServiceExternalIPs"},
+	{name: "PodTopologyLabels"},
+	{name: "PodGroupWorkloadExists"},
+	{name: "NodeDeclaredFeatureValidator"},
+	{name: "JobValidation"},
+	{name: "PodResizeValidator"},
+	{name: "MutatingAdmissionPolicy"},
+	{name: "MutatingAdmissionWebhook"},
+	{name: "ValidatingAdmissionPolicy"},
+	{name: "ValidatingAdmissionWebhook"},
+	{name: "ResourceQuota"},
+	{name: "AlwaysDeny"},
 }
 
 // New returns the enabled plugins as one, and an error for a name that is none.
@@ -71,31 +94,39 @@ func New(c Config) (request.Admission, error) {
 	}
 	var enabled chain
 	for _, p := range plugins {
-		if slices.Contains(c.Disable, p.name) || p.off && !slices.Contains(c.Enable, p.name) {
-			continue
+		if p.make != nil && !slices.Contains(c.Disable, p.name) {
+			enabled = append(enabled, p.make(c))
 		}
-		enabled = append(enabled, p.make(c))
 	}
 	if c.Escalation != nil {
 		// No plugin upstream either: it cannot be switched off.
-		enabled = append(enabled, &escalation{c.Escalation})
+		enabled = append(enabled, &escalation{check: c.Escalation})
 	}
 	return enabled, nil
 }
 
+// check refuses names that upstream has not, and to enable what we have not:
+// who relies on a plugin must not be left without it silently.
 func check(c Config) error {
-	var names []string
-	for _, p := range plugins {
-		names = append(names, p.name)
-	}
-	for _, name := range c.Disable {
-		if !slices.Contains(names, name) && !slices.Contains(upstream, name) {
-			return fmt.Errorf("--disable-admission-plugins: there is no plugin %q; known: %s", name, strings.Join(names, ", "))
+	find := func(name string) *plugin {
+		if i := slices.IndexFunc(plugins, func(p plugin) bool { return p.name == name }); i >= 0 {
+			return &plugins[i]
 		}
+		return nil
 	}
 	for _, name := range c.Enable {
-		if !slices.Contains(names, name) {
-			return fmt.Errorf("--enable-admission-plugins: there is no plugin %q; known: %s", name, strings.Join(names, ", "))
+		switch p := find(name); {
+		case p == nil:
+			return fmt.Errorf("enable-admission-plugins plugin %q is unknown", name)
+		case p.make == nil:
+			return fmt.Errorf("enable-admission-plugins plugin %q is not supported", name)
+		case slices.Contains(c.Disable, name):
+			return fmt.Errorf("%q in enable-admission-plugins and disable-admission-plugins overlapped", name)
+		}
+	}
+	for _, name := range c.Disable {
+		if find(name) == nil {
+			return fmt.Errorf("disable-admission-plugins plugin %q is unknown", name)
 		}
 	}
 	return nil
@@ -128,6 +159,11 @@ func (c chain) Validate(ctx context.Context, a *request.Attributes) error {
 type mutates struct{}
 
 func (mutates) Validate(context.Context, *request.Attributes) error { return nil }
+
+// validates is embedded by plugins that change nothing.
+type validates struct{}
+
+func (validates) Mutate(context.Context, *request.Attributes) error { return nil }
 
 // is says whether the write is of this resource itself or, given as
 // "pods/status", of that subresource.

@@ -1,6 +1,8 @@
 package admission
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,17 +24,29 @@ import (
 type world struct {
 	*testing.T
 	store *storage.Store
+	may   *permissions
 	request.Admission
+}
+
+// permissions is an authorizer that allows the listed "verb resource name".
+type permissions struct{ allowed []string }
+
+func (p *permissions) Authorize(_ context.Context, q *request.Authorization) (request.Decision, string, error) {
+	if slices.Contains(p.allowed, q.Info.Verb+" "+q.Info.Resource+" "+q.Info.Name) {
+		return request.Allow, "", nil
+	}
+	return request.NoOpinion, "", nil
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	store := storetest.New(t)
-	all, err := New(Config{Store: store})
+	may := &permissions{}
+	all, err := New(Config{Store: store, Authorizer: may})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t, store, all}
+	w := &world{T: t, store: store, may: may, Admission: all}
 	w.namespace("ns", corev1.NamespaceActive)
 	w.namespace("going", corev1.NamespaceTerminating)
 	w.account("ns", "default", nil)
@@ -156,6 +170,28 @@ func TestServiceAccount(t *testing.T) {
 			t.Errorf("%s: volumes %v, pull secrets %v", test.name, pod.Spec.Volumes, pod.Spec.ImagePullSecrets)
 		}
 	}
+	w.account("ns", "strict", func(a *corev1.ServiceAccount) {
+		a.Annotations = map[string]string{onlyMountable: "true"}
+		a.Secrets = []corev1.ObjectReference{{Name: "own"}}
+	})
+	fromSecret := func(name string) []corev1.EnvVar {
+		ref := &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}}
+		return []corev1.EnvVar{{Name: "E", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: ref}}}
+	}
+	strict := func(change func(*corev1.PodSpec)) error {
+		pod := newPod(func(p *corev1.Pod) { p.Spec.ServiceAccountName = "strict"; change(&p.Spec) })
+		return w.admit(attributes(request.Create, core.Pod, pod, nil))
+	}
+	if err := strict(func(s *corev1.PodSpec) { s.Containers[0].Env = fromSecret("own") }); err != nil {
+		t.Errorf("a secret of the account's: %v", err)
+	}
+	refused(t, "another secret", strict(func(s *corev1.PodSpec) { s.Containers[0].Env = fromSecret("other") }),
+		`container c with envVar E referencing secret.secretName="other" is not allowed because service account strict does not reference that secret`)
+	refused(t, "another volume", strict(func(s *corev1.PodSpec) {
+		s.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "other"}}}}
+	}), `volume with secret.secretName="other" is not allowed because service account strict does not reference that secret`)
+	refused(t, "another pull secret", strict(func(s *corev1.PodSpec) { s.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "other"}} }),
+		`imagePullSecrets[0].name="other" is not allowed because service account strict does not reference that imagePullSecret`)
 	err := w.admit(attributes(request.Create, core.Pod, newPod(func(p *corev1.Pod) { p.Spec.ServiceAccountName = "x" }), nil))
 	refused(t, "no such account", err, `pods "web" is forbidden: error looking up service account ns/x: serviceaccount "x" not found`)
 }
@@ -238,13 +274,22 @@ func TestNewNodeIsTainted(t *testing.T) {
 }
 
 func TestSwitches(t *testing.T) {
-	for _, c := range []Config{{Enable: []string{"Nonsense"}}, {Enable: []string{"PodSecurity"}}, {Disable: []string{"Nonsense"}}} {
-		if _, err := New(c); err == nil {
-			t.Errorf("%+v was accepted", c)
+	for want, c := range map[string]Config{
+		`enable-admission-plugins plugin "Nonsense" is unknown`:                           {Enable: []string{"Nonsense"}},
+		`enable-admission-plugins plugin "AlwaysDeny" is not supported`:                   {Enable: []string{"AlwaysDeny"}},
+		`disable-admission-plugins plugin "Nonsense" is unknown`:                          {Disable: []string{"Nonsense"}},
+		`"Priority" in enable-admission-plugins and disable-admission-plugins overlapped`: {Enable: []string{"Priority"}, Disable: []string{"Priority"}},
+	} {
+		if _, err := New(c); err == nil || err.Error() != want {
+			t.Errorf("%+v: %v, want %s", c, err, want)
 		}
 	}
-	some, err := New(Config{Disable: []string{"ServiceAccount", "PodSecurity", "Priority"}})
-	if err != nil || len(some.(chain)) != len(plugins)-2 {
-		t.Errorf("%d plugins, %v", len(some.(chain)), err)
+	every, err := New(Config{Enable: []string{"NodeRestriction"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	some, err := New(Config{Disable: []string{"ServiceAccount", "AlwaysDeny", "Priority"}})
+	if err != nil || len(some.(chain)) != len(every.(chain))-2 {
+		t.Errorf("%d of %d plugins, %v", len(some.(chain)), len(every.(chain)), err)
 	}
 }

@@ -12,12 +12,14 @@ import (
 )
 
 // escalation asks authz.Escalation about each write of a role or binding.
-type escalation struct{ check *authz.Escalation }
+type escalation struct {
+	mutates
+	check *authz.Escalation
+}
 
-func (e *escalation) Mutate(context.Context, *request.Attributes) error { return nil }
-
-// Validate refuses to give what the user does not hold.
-func (e *escalation) Validate(ctx context.Context, a *request.Attributes) error {
+// Mutate refuses to give what the user does not hold. It changes nothing: the
+// others have done so before, and the question comes before any validation.
+func (e *escalation) Mutate(ctx context.Context, a *request.Attributes) error {
 	if a.Operation != request.Create && a.Operation != request.Update || collectsGarbage(a.Object, a.OldObject) {
 		return nil
 	}
@@ -29,10 +31,10 @@ func (e *escalation) Validate(ctx context.Context, a *request.Attributes) error 
 	case *rbacv1.Role:
 		return e.check.Role(ctx, a.User, resource, a.Namespace, name, obj.Rules)
 	case *rbacv1.ClusterRole:
-		if obj.AggregationRule != nil && aggregationChanged(obj, a.OldObject) {
-			return e.check.Aggregated(ctx, a.User, resource, name)
+		if err := e.check.Role(ctx, a.User, resource, "", name, obj.Rules); err != nil || !aggregationChanged(obj, a.OldObject) {
+			return err
 		}
-		return e.check.Role(ctx, a.User, resource, "", name, obj.Rules)
+		return e.check.Aggregated(ctx, a.User, resource, name)
 	case *rbacv1.RoleBinding:
 		return e.check.Binding(ctx, a.User, resource, a.Namespace, name, obj.RoleRef)
 	case *rbacv1.ClusterRoleBinding:
@@ -42,8 +44,11 @@ func (e *escalation) Validate(ctx context.Context, a *request.Attributes) error 
 }
 
 func aggregationChanged(role *rbacv1.ClusterRole, old api.Object) bool {
-	before, ok := old.(*rbacv1.ClusterRole)
-	return !ok || before.AggregationRule == nil || !equality.Semantic.DeepEqual(before.AggregationRule, role.AggregationRule)
+	var was *rbacv1.AggregationRule
+	if before, ok := old.(*rbacv1.ClusterRole); ok {
+		was = before.AggregationRule
+	}
+	return !equality.Semantic.DeepEqual(was, role.AggregationRule)
 }
 
 // collectsGarbage says whether an update touches only what the garbage collector touches: it

@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -35,6 +36,39 @@ func lookup[T api.Object](ctx context.Context, c *storage.Collection, namespace,
 		return none, err
 	}
 	return obj.(T), nil
+}
+
+// list returns the objects of a namespace that the cache knows, in the order of
+// their names; those of all namespaces for the empty one.
+func list[T api.Object](ctx context.Context, c *storage.Collection, namespace string) ([]T, error) {
+	page, err := c.List(ctx, storage.ListOptions{Namespace: namespace, Match: storage.MatchAny})
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]T, 0, len(page.Records))
+	for _, record := range page.Records {
+		obj, err := record.Object()
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, obj.(T))
+	}
+	return objects, nil
+}
+
+// marked returns the class that one of the annotations says is the default: the
+// youngest if there are several, and the first by name of those of one age. The
+// zero T means that there is none.
+func marked[T api.Object](classes []T, annotations ...string) (found T) {
+	isDefault := func(class T) bool {
+		return slices.ContainsFunc(annotations, func(name string) bool { return class.GetAnnotations()[name] == "true" })
+	}
+	for i, class := range slices.DeleteFunc(classes, func(class T) bool { return !isDefault(class) }) {
+		if i == 0 || class.GetCreationTimestamp().After(found.GetCreationTimestamp().Time) {
+			found = class
+		}
+	}
+	return found
 }
 
 // await returns when the object is there, or after the delay.

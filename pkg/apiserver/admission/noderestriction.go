@@ -2,39 +2,43 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
 
 // nodeRestriction lets a kubelet write its own node, the pods that are bound
-// to it, and nothing that would give it more than that.
+// to it, and nothing that would give it more than that. nodepods.go and
+// nodetokens.go are about its pods and their tokens.
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
 type nodeRestriction struct {
-	store *storage.Store
+	validates
+	store      *storage.Store
+	authorizer request.Authorizer
 }
-
-// Mutate changes nothing.
-func (n *nodeRestriction) Mutate(context.Context, *request.Attributes) error { return nil }
 
 // Validate has a word only on the writes of nodes.
 func (n *nodeRestriction) Validate(ctx context.Context, a *request.Attributes) error {
-	node, isNode := authz.NodeName(a.User)
-	if !isNode || a.Operation == request.Connect {
+	if !authz.IsNode(a.User) || a.Operation == request.Connect {
 		return nil
+	}
+	node, named := authz.NodeName(a.User)
+	if !named {
+		return forbid(a, fmt.Errorf("could not determine node from user %q", a.User.Name))
 	}
 	var err error
 	switch a.Resource.Group + "/" + a.Resource.Resource + "/" + a.Subresource {
@@ -43,81 +47,27 @@ func (n *nodeRestriction) Validate(ctx context.Context, a *request.Attributes) e
 	case "/pods/status":
 		err = podStatus(node, a)
 	case "/pods/eviction":
-		err = n.ownPod(ctx, node, a, "create evictions for")
+		err = n.eviction(ctx, node, a)
 	case "/nodes/", "/nodes/status":
 		err = ownNode(node, a)
+	case "/persistentvolumeclaims/status":
+		err = claimStatus(node, a)
+	case "/persistentvolumeclaims/":
+		err = errors.New("may only update PVC status")
 	case "/serviceaccounts/token":
 		err = n.token(ctx, node, a)
 	case "coordination.k8s.io/leases/":
 		err = ownLease(node, a)
+	case "storage.k8s.io/csinodes/":
+		err = ownCSINode(node, a)
+	case "resource.k8s.io/resourceslices/":
+		err = ownSlice(node, a)
+	}
+	if apierrors.IsNotFound(err) {
+		return err
 	}
 	if err != nil {
 		return forbid(a, err)
-	}
-	return nil
-}
-
-func (n *nodeRestriction) pod(ctx context.Context, node string, a *request.Attributes) error {
-	switch a.Operation {
-	case request.Create:
-		return mirrorPod(node, a.Object.(*corev1.Pod))
-	case request.Delete:
-		return n.ownPod(ctx, node, a, "delete")
-	}
-	return fmt.Errorf("unexpected operation %q, node %q can only create and delete mirror pods", a.Operation, node)
-}
-
-// mirrorPod: the pods that a kubelet makes only show what it runs anyway.
-func mirrorPod(node string, pod *corev1.Pod) error {
-	if !isMirror(pod) {
-		return fmt.Errorf("pod does not have %q annotation, node %q can only create mirror pods", corev1.MirrorPodAnnotationKey, node)
-	}
-	if pod.Spec.NodeName != node {
-		return fmt.Errorf("node %q can only create pods with spec.nodeName set to itself", node)
-	}
-	if len(pod.OwnerReferences) != 1 {
-		return fmt.Errorf("node %q can only create pods with a single owner reference set to itself", node)
-	}
-	owner := pod.OwnerReferences[0]
-	if owner.APIVersion != "v1" || owner.Kind != "Node" || owner.Name != node {
-		return fmt.Errorf("node %q can only create pods with an owner reference set to itself", node)
-	}
-	if pod.Spec.ServiceAccountName != "" {
-		return fmt.Errorf("node %q can not create pods that reference a service account", node)
-	}
-	for _, volume := range pod.Spec.Volumes {
-		if volume.Secret != nil || volume.ConfigMap != nil || volume.PersistentVolumeClaim != nil || volume.Projected != nil {
-			return fmt.Errorf("node %q can not create pods that reference secrets, configmaps or persistentvolumeclaims", node)
-		}
-	}
-	return nil
-}
-
-// ownPod checks that the pod that the request names is bound to the node.
-func (n *nodeRestriction) ownPod(ctx context.Context, node string, a *request.Attributes, what string) error {
-	pod, ok := a.OldObject.(*corev1.Pod)
-	if !ok {
-		var err error
-		if pod, err = lookup[*corev1.Pod](ctx, n.store.Collection(core.Pod), a.Namespace, a.Name); err != nil {
-			return err
-		}
-	}
-	if pod.Spec.NodeName != node {
-		return fmt.Errorf("node %q can only %s pods with spec.nodeName set to itself", node, what)
-	}
-	return nil
-}
-
-func podStatus(node string, a *request.Attributes) error {
-	old, ok := a.OldObject.(*corev1.Pod)
-	if !ok || a.Operation != request.Update {
-		return fmt.Errorf("unexpected operation %q, node %q can only update pod status", a.Operation, node)
-	}
-	if old.Spec.NodeName != node {
-		return fmt.Errorf("node %q can only update pod status for pods with spec.nodeName set to itself", node)
-	}
-	if pod, ok := a.Object.(*corev1.Pod); ok && !equality.Semantic.DeepEqual(pod.Labels, old.Labels) {
-		return fmt.Errorf("node %q cannot update labels through pod status", node)
 	}
 	return nil
 }
@@ -131,21 +81,20 @@ func ownNode(node string, a *request.Attributes) error {
 		return nil
 	}
 	old, _ := a.OldObject.(*corev1.Node)
-	if old == nil {
-		old = &corev1.Node{}
+	if a.Operation == request.Create || old == nil {
+		if changed := forbiddenLabels(obj, &corev1.Node{}); len(changed) > 0 {
+			return fmt.Errorf("node %q is not allowed to set the following labels: %s", node, strings.Join(changed, ", "))
+		}
+		return nil
 	}
-	if a.Operation == request.Update && !equality.Semantic.DeepEqual(obj.Spec.Taints, old.Spec.Taints) {
+	if !equality.Semantic.DeepEqual(obj.Spec.Taints, old.Spec.Taints) {
 		return fmt.Errorf("node %q is not allowed to modify taints", node)
 	}
-	if a.Operation == request.Update && !equality.Semantic.DeepEqual(obj.OwnerReferences, old.OwnerReferences) {
-		return fmt.Errorf("node %q is not allowed to modify ownerReferences", node)
-	}
 	if changed := forbiddenLabels(obj, old); len(changed) > 0 {
-		verb := "modify labels:"
-		if a.Operation == request.Create {
-			verb = "set the following labels:"
-		}
-		return fmt.Errorf("node %q is not allowed to %s %s", node, verb, strings.Join(changed, ", "))
+		return fmt.Errorf("node %q is not allowed to modify labels: %s", node, strings.Join(changed, ", "))
+	}
+	if !equality.Semantic.DeepEqual(obj.OwnerReferences, old.OwnerReferences) {
+		return fmt.Errorf("node %q is not allowed to modify ownerReferences", node)
 	}
 	return nil
 }
@@ -197,29 +146,6 @@ func inDomain(name, domain string) bool {
 	return name == domain || strings.HasSuffix(name, "."+domain)
 }
 
-// token lets a kubelet ask only for tokens that die with a pod of its own.
-func (n *nodeRestriction) token(ctx context.Context, node string, a *request.Attributes) error {
-	asked, ok := a.Object.(*authenticationv1.TokenRequest)
-	if !ok || asked.Spec.BoundObjectRef == nil || asked.Spec.BoundObjectRef.Kind != "Pod" || asked.Spec.BoundObjectRef.APIVersion != "v1" {
-		return fmt.Errorf("node requested token not bound to a pod")
-	}
-	ref := asked.Spec.BoundObjectRef
-	if ref.UID == "" {
-		return fmt.Errorf("node requested token with a pod binding without a uid")
-	}
-	pod, err := lookup[*corev1.Pod](ctx, n.store.Collection(core.Pod), a.Namespace, ref.Name)
-	if err != nil {
-		return err
-	}
-	if pod.UID != ref.UID {
-		return fmt.Errorf("the UID in the bound object reference (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", ref.UID, pod.UID)
-	}
-	if pod.Spec.NodeName != node {
-		return fmt.Errorf("node requested token bound to a pod scheduled on a different node")
-	}
-	return nil
-}
-
 func ownLease(node string, a *request.Attributes) error {
 	if a.Namespace != corev1.NamespaceNodeLease {
 		return fmt.Errorf("can only access leases in the %q system namespace", corev1.NamespaceNodeLease)
@@ -227,6 +153,39 @@ func ownLease(node string, a *request.Attributes) error {
 	lease, _ := a.Object.(*coordinationv1.Lease)
 	if a.Operation == request.Create && lease != nil && lease.Name != node || a.Operation != request.Create && a.Name != node {
 		return fmt.Errorf("can only access node lease with the same name as the requesting node")
+	}
+	return nil
+}
+
+func ownCSINode(node string, a *request.Attributes) error {
+	if nameOf(a) != node {
+		return errors.New("can only access CSINode with the same name as the requesting node")
+	}
+	return nil
+}
+
+// ownSlice looks at new slices only: for others the authorizer knows the node.
+func ownSlice(node string, a *request.Attributes) error {
+	slice, ok := a.Object.(*resourcev1.ResourceSlice)
+	if ok && a.Operation == request.Create && (slice.Spec.NodeName == nil || *slice.Spec.NodeName != node) {
+		return errors.New("can only create ResourceSlice with the same NodeName as the requesting node")
+	}
+	return nil
+}
+
+// claimStatus lets a kubelet tell how far it has come with growing a volume.
+func claimStatus(node string, a *request.Attributes) error {
+	claim, ok := a.Object.(*corev1.PersistentVolumeClaim)
+	old, hasOld := a.OldObject.(*corev1.PersistentVolumeClaim)
+	if a.Operation != request.Update || !ok || !hasOld {
+		return fmt.Errorf("unexpected operation %q", a.Operation)
+	}
+	masked := claim.DeepCopy()
+	masked.ResourceVersion, masked.ManagedFields = old.ResourceVersion, old.ManagedFields
+	masked.Status.Capacity, masked.Status.Conditions = old.Status.Capacity, old.Status.Conditions
+	masked.Status.AllocatedResources, masked.Status.AllocatedResourceStatuses = old.Status.AllocatedResources, old.Status.AllocatedResourceStatuses
+	if !equality.Semantic.DeepEqual(masked, old) {
+		return fmt.Errorf("node %q is not allowed to update fields other than status.quantity and status.conditions", node)
 	}
 	return nil
 }

@@ -6,18 +6,37 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/coordination"
 	"slowmo/pkg/api/core"
+	storageapi "slowmo/pkg/api/storage"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/storetest"
 )
 
 func TestNodeRestriction(t *testing.T) {
 	w := newWorld(t)
-	own := storetest.Put(t, w.store, core.Pod, newPod(func(p *corev1.Pod) { p.Name, p.Spec.NodeName = "own", "n1" }))
+	own := storetest.Put(t, w.store, core.Pod, newPod(func(p *corev1.Pod) {
+		p.Name, p.Spec.NodeName = "own", "n1"
+		p.Spec.Volumes = []corev1.Volume{
+			{Name: "a", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
+				{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token"}},
+				{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "vault", Audience: "vault"}},
+			}}}},
+			{Name: "b", VolumeSource: corev1.VolumeSource{CSI: &corev1.CSIVolumeSource{Driver: "csi.example.com"}}},
+		}
+	}))
+	driver := &storagev1.CSIDriver{Spec: storagev1.CSIDriverSpec{TokenRequests: []storagev1.TokenRequest{{Audience: "driver"}}}}
+	driver.Name = "csi.example.com"
+	storetest.Put(t, w.store, storageapi.CSIDriver, driver)
+	present := &corev1.Node{}
+	present.Name = "n1"
+	present = storetest.Put(t, w.store, core.Node, present)
 	storetest.Put(t, w.store, core.Pod, newPod(func(p *corev1.Pod) { p.Name, p.Spec.NodeName = "foreign", "n2" }))
 
 	as := func(a *request.Attributes, name, subresource string) *request.Attributes {
@@ -45,8 +64,9 @@ func TestNodeRestriction(t *testing.T) {
 		return l
 	}
 	w.namespace("kube-node-lease", corev1.NamespaceActive)
-	token := func(pod string, uid types.UID) *authenticationv1.TokenRequest {
-		r := &authenticationv1.TokenRequest{}
+	w.may.allowed = []string{"request-serviceaccounts-token-audience allowed default"}
+	token := func(pod string, uid types.UID, audiences ...string) *authenticationv1.TokenRequest {
+		r := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: audiences}}
 		r.Namespace = "ns"
 		if pod != "" {
 			r.Spec.BoundObjectRef = &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod, UID: uid}
@@ -59,6 +79,21 @@ func TestNodeRestriction(t *testing.T) {
 			change(pod)
 		}
 		return pod
+	}
+	csi := func(name string) *storagev1.CSINode {
+		n := &storagev1.CSINode{}
+		n.Name = name
+		return n
+	}
+	mirror := func(change func(*corev1.Pod)) *corev1.Pod {
+		return newPod(func(p *corev1.Pod) {
+			p.Name, p.Spec.NodeName = "mirror", "n1"
+			p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"}
+			p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: "n1", UID: present.UID, Controller: ptr.To(true)}}
+			if change != nil {
+				change(p)
+			}
+		})
 	}
 	foreign := newPod(func(p *corev1.Pod) { p.Name, p.Spec.NodeName = "foreign", "n2" })
 
@@ -80,15 +115,42 @@ func TestNodeRestriction(t *testing.T) {
 		{"another's pod's status", as(attributes(request.Update, core.Pod, foreign, foreign), "foreign", "status"), "can only update pod status for pods with spec.nodeName set to itself"},
 		{"delete of its pod", as(attributes(request.Delete, core.Pod, nil, nil), "own", ""), ""},
 		{"delete of another's pod", as(attributes(request.Delete, core.Pod, nil, nil), "foreign", ""), "can only delete pods with spec.nodeName set to itself"},
+		{"eviction of its pod", as(attributes(request.Create, core.Pod, own, nil), "own", "eviction"), ""},
+		{"eviction of another's pod", as(attributes(request.Create, core.Pod, nil, nil), "foreign", "eviction"), "node n1 can only evict pods with spec.nodeName set to itself"},
+		{"its pod's claims", as(attributes(request.Update, core.Pod, status(func(p *corev1.Pod) {
+			p.Status.ResourceClaimStatuses = []corev1.PodResourceClaimStatus{{Name: "gpu"}}
+		}), own), "own", "status"), `node "n1" cannot update resource claim statuses`},
+		{"a mirror pod", as(attributes(request.Create, core.Pod, mirror(nil), nil), "mirror", ""), ""},
+		{"a mirror pod for another node", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.Spec.NodeName = "n2" }), nil), "mirror", ""),
+			`node "n1" can only create pods with spec.nodeName set to itself`},
+		{"a mirror pod of nobody", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences = nil }), nil), "mirror", ""),
+			`node "n1" can only create pods with a single owner reference set to itself`},
+		{"a mirror pod of an older node", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences[0].UID = "old" }), nil), "mirror", ""),
+			"node n1 UID mismatch: expected old got " + string(present.UID)},
+		{"a mirror pod that keeps its node", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences[0].BlockOwnerDeletion = ptr.To(true) }), nil), "mirror", ""),
+			`node "n1" must not set blockOwnerDeletion on an owner reference`},
+		{"a mirror pod with a configmap", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) {
+			p.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "m"}}}}
+		}), nil), "mirror", ""), `node "n1" can not create pods that reference configmaps`},
+		{"a mirror pod with a device", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) {
+			p.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu", ResourceClaimTemplateName: ptr.To("t")}}
+		}), nil), "mirror", ""), `node "n1" can not create pods that reference resourceclaims`},
 		{"a pod of its making", as(attributes(request.Create, core.Pod, newPod(nil), nil), "web", ""), `pod does not have "kubernetes.io/config.mirror" annotation`},
 
 		{"token of its pod", as(attributes(request.Create, core.ServiceAccount, token("own", own.UID), nil), "default", "token"), ""},
+		{"token for an audience of its pod's", as(attributes(request.Create, core.ServiceAccount, token("own", own.UID, "vault"), nil), "default", "token"), ""},
+		{"token for its pod's driver", as(attributes(request.Create, core.ServiceAccount, token("own", own.UID, "driver"), nil), "default", "token"), ""},
+		{"token for an audience that a role allows", as(attributes(request.Create, core.ServiceAccount, token("own", own.UID, "allowed"), nil), "default", "token"), ""},
+		{"token for another audience", as(attributes(request.Create, core.ServiceAccount, token("own", own.UID, "other"), nil), "default", "token"), `audience "other" not found in pod spec volume`},
+		{"token for two audiences", as(attributes(request.Create, core.ServiceAccount, token("own", own.UID, "", "vault"), nil), "default", "token"), "node may only request 0 or 1 audiences"},
 		{"token of no pod", as(attributes(request.Create, core.ServiceAccount, token("", ""), nil), "default", "token"), "node requested token not bound to a pod"},
 		{"token without uid", as(attributes(request.Create, core.ServiceAccount, token("own", ""), nil), "default", "token"), "node requested token with a pod binding without a uid"},
 		{"token of another pod of the name", as(attributes(request.Create, core.ServiceAccount, token("own", "x"), nil), "default", "token"), "does not match the UID in record"},
 
 		{"its lease", as(attributes(request.Create, coordination.Lease, lease("kube-node-lease", "n1"), nil), "n1", ""), ""},
 		{"another lease", as(attributes(request.Create, coordination.Lease, lease("kube-node-lease", "n2"), nil), "n2", ""), "can only access node lease with the same name as the requesting node"},
+		{"its CSI node", as(attributes(request.Create, storageapi.CSINode, csi("n1"), nil), "n1", ""), ""},
+		{"another CSI node", as(attributes(request.Create, storageapi.CSINode, csi("n2"), nil), "n2", ""), "can only access CSINode with the same name as the requesting node"},
 		{"lease elsewhere", as(attributes(request.Create, coordination.Lease, lease("ns", "n1"), nil), "n1", ""), `can only access leases in the "kube-node-lease" system namespace`},
 	} {
 		err := w.admit(test.a)

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -52,23 +53,41 @@ func (s *serviceAccount) Mutate(ctx context.Context, a *request.Attributes) erro
 	return nil
 }
 
-// Validate refuses mirror pods that refer to what only the API may give.
+// Validate refuses mirror pods that refer to what only the API may give, and
+// pods that use secrets which their account may not.
 func (s *serviceAccount) Validate(ctx context.Context, a *request.Attributes) error {
 	pod := s.podOf(a)
-	if pod == nil {
-		return nil
+	if debugged, ok := a.Object.(*corev1.Pod); ok && a.Operation == request.Update && is(a, "", "pods/ephemeralcontainers") {
+		pod = debugged
 	}
-	if !isMirror(pod) {
-		_, err := s.account(ctx, a, pod.Spec.ServiceAccountName)
+	switch {
+	case pod == nil:
+		return nil
+	case isMirror(pod):
+		return checkMirror(a, pod)
+	case pod.Spec.ServiceAccountName == "":
+		return forbid(a, fmt.Errorf("no service account specified for pod %s/%s", a.Namespace, pod.Name))
+	}
+	account, err := s.account(ctx, a, pod.Spec.ServiceAccountName)
+	if err != nil {
 		return err
 	}
+	if err := checkMountable(account, pod); err != nil {
+		return forbid(a, err)
+	}
+	return nil
+}
+
+func checkMirror(a *request.Attributes, pod *corev1.Pod) error {
 	if pod.Spec.ServiceAccountName != "" {
 		return forbid(a, errors.New("a mirror pod may not reference service accounts"))
 	}
+	var secrets bool
+	authz.VisitReferences(pod, func(resource, _ string) { secrets = secrets || resource == "secrets" })
+	if secrets {
+		return forbid(a, errors.New("a mirror pod may not reference secrets"))
+	}
 	for _, volume := range pod.Spec.Volumes {
-		if volume.Secret != nil {
-			return forbid(a, errors.New("a mirror pod may not reference secrets"))
-		}
 		if volume.Projected == nil {
 			continue
 		}

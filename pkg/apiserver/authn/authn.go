@@ -1,8 +1,9 @@
 // Package authn finds who a request comes from.
 //
 // Each kind of credential has its file: client certificates (x509.go), a static
-// token file (tokenfile.go) and the tokens of service accounts
-// (serviceaccount.go), which this package also issues (issuer.go). The server
+// token file (tokenfile.go), bootstrap tokens (bootstraptoken.go) and the tokens
+// of service accounts (serviceaccount.go, legacytoken.go), which this package
+// also issues (issuer.go). Who may be taken for another is in impersonate.go. The server
 // asks a Union of them and lets the first that knows the credential speak.
 // Whoever is known is a member of system:authenticated.
 //
@@ -21,6 +22,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 
 	"slowmo/pkg/apiserver/request"
 )
@@ -47,7 +50,8 @@ func (u Union) Authenticate(r *http.Request) (*request.User, bool, error) {
 }
 
 // TokenAuthenticator tells whose a bearer token is. audiences are those that the
-// caller answers for; it returns which of them the token is good for.
+// caller answers for; it returns which of them the token is good for, or nil for
+// a token that names none and is meant for the API server.
 type TokenAuthenticator interface {
 	AuthenticateToken(ctx context.Context, token string, audiences []string) (user *request.User, good []string, err error)
 }
@@ -71,17 +75,20 @@ func (b Bearer) Authenticate(r *http.Request) (*request.User, bool, error) {
 
 // AuthenticateToken returns the first user that the token is good for.
 func (b Bearer) AuthenticateToken(ctx context.Context, token string, audiences []string) (*request.User, []string, error) {
-	failed := errBadToken
+	failed := []error{errBadToken}
 	for _, authenticator := range b.Tokens {
 		user, good, err := authenticator.AuthenticateToken(ctx, token, audiences)
+		if err == nil && good == nil {
+			if good = intersection(audiences, b.Audiences); len(good) == 0 {
+				err = errBadToken
+			}
+		}
 		if err == nil {
 			return user, good, nil
 		}
-		if !errors.Is(err, errBadToken) {
-			failed = errors.Join(failed, err)
-		}
+		failed = append(failed, err)
 	}
-	return nil, nil, failed
+	return nil, nil, utilerrors.NewAggregate(failed) // which says a thing once
 }
 
 func bearerToken(r *http.Request) string {

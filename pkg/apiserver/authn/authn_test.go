@@ -1,7 +1,6 @@
 package authn
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
@@ -73,7 +72,7 @@ func TestTokenFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bearer := Bearer{Tokens: []TokenAuthenticator{tokens}}
+	bearer := Bearer{Tokens: []TokenAuthenticator{tokens}, Audiences: []string{"api"}}
 	for header, want := range map[string]string{
 		"Bearer secret": "bob",
 		"bearer other":  "eve",
@@ -96,72 +95,6 @@ func TestTokenFile(t *testing.T) {
 	for _, bad := range []string{"token,only", ",user,1", "t,,1", "t,u,1\nt,v,2"} {
 		if _, err := parseTokens(strings.NewReader(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
-		}
-	}
-}
-
-// allowing allows the listed "resource[/sub] [namespace/]name".
-type allowing []string
-
-func (a allowing) Authorize(_ context.Context, q *request.Authorization) (request.Decision, string, error) {
-	what := q.Info.Resource
-	if q.Info.Subresource != "" {
-		what += "/" + q.Info.Subresource
-	}
-	name := q.Info.Name
-	if q.Info.Namespace != "" {
-		name = q.Info.Namespace + "/" + name
-	}
-	if q.Info.Verb == "impersonate" && slices.Contains(a, what+" "+name) {
-		return request.Allow, "", nil
-	}
-	return request.NoOpinion, "", nil
-}
-
-func TestImpersonate(t *testing.T) {
-	real := &request.User{Name: "alice", Groups: []string{request.GroupAuthenticated}}
-	for _, test := range []struct {
-		name    string
-		headers [][2]string
-		allow   allowing
-		want    *request.User
-		err     string
-	}{
-		{"nobody", nil, nil, real, ""},
-		{"a user", [][2]string{{"Impersonate-User", "bob"}}, allowing{"users bob"},
-			&request.User{Name: "bob", Groups: []string{request.GroupAuthenticated}}, ""},
-		{"a user it may not", [][2]string{{"Impersonate-User", "bob"}}, nil, nil,
-			`users "bob" is forbidden: User "alice" cannot impersonate resource "users" in API group "" at the cluster scope`},
-		{"groups", [][2]string{{"Impersonate-User", "bob"}, {"Impersonate-Group", "a"}, {"Impersonate-Group", "b"}}, allowing{"users bob", "groups a", "groups b"},
-			&request.User{Name: "bob", Groups: []string{"a", "b", request.GroupAuthenticated}}, ""},
-		{"a group it may not", [][2]string{{"Impersonate-User", "bob"}, {"Impersonate-Group", "system:masters"}}, allowing{"users bob"}, nil, `groups "system:masters" is forbidden`},
-		{"a service account", [][2]string{{"Impersonate-User", "system:serviceaccount:ns:app"}}, allowing{"serviceaccounts ns/app"},
-			&request.User{Name: "system:serviceaccount:ns:app", Groups: []string{"system:serviceaccounts", "system:serviceaccounts:ns", request.GroupAuthenticated}}, ""},
-		{"an extra", [][2]string{{"Impersonate-User", "bob"}, {"Impersonate-Extra-Acme.com%2Fproject", "p"}}, allowing{"users bob", "userextras/acme.com/project p"},
-			&request.User{Name: "bob", Groups: []string{request.GroupAuthenticated}, Extra: map[string][]string{"acme.com/project": {"p"}}}, ""},
-		{"a group without a user", [][2]string{{"Impersonate-Group", "a"}}, nil, nil, "must name a user"},
-	} {
-		r := httptest.NewRequest("GET", "/", nil)
-		for _, h := range test.headers {
-			r.Header.Add(h[0], h[1])
-		}
-		got, err := Impersonate(r, real, test.allow)
-		if test.err != "" {
-			if err == nil || !strings.Contains(err.Error(), test.err) {
-				t.Errorf("%s: got %v, want %s", test.name, err, test.err)
-			}
-			continue
-		}
-		if err != nil || got.Name != test.want.Name || !slices.Equal(got.Groups, test.want.Groups) || len(got.Extra) != len(test.want.Extra) {
-			t.Errorf("%s: got %+v, %v, want %+v", test.name, got, err, test.want)
-		}
-		for key, values := range test.want.Extra {
-			if !slices.Equal(got.Extra[key], values) {
-				t.Errorf("%s: extra %s is %v", test.name, key, got.Extra[key])
-			}
-		}
-		if len(r.Header) > 0 {
-			t.Errorf("%s: headers are left: %v", test.name, r.Header)
 		}
 	}
 }

@@ -32,6 +32,9 @@ type reference struct {
 	UID  string `json:"uid"`
 }
 
+// nodeNameKey is the extra with the node of the pod that a token is bound to.
+const nodeNameKey = "authentication.kubernetes.io/node-name"
+
 // user returns who the claims are about.
 func (c *claims) user() *request.User {
 	k := &c.Kubernetes
@@ -44,7 +47,7 @@ func (c *claims) user() *request.User {
 		extra["authentication.kubernetes.io/pod-uid"] = []string{k.Pod.UID}
 	}
 	if k.Node != nil {
-		extra["authentication.kubernetes.io/node-name"] = []string{k.Node.Name}
+		extra[nodeNameKey] = []string{k.Node.Name}
 		extra["authentication.kubernetes.io/node-uid"] = []string{k.Node.UID}
 	}
 	return known(serviceAccountUser(k.Namespace, k.ServiceAccount.Name), k.ServiceAccount.UID, serviceAccountGroups(k.Namespace), extra)

@@ -99,24 +99,31 @@ func (i *Issuer) sign(c *claims) (string, error) {
 // verify returns what a token of this issuer says. A token of another one, or
 // no token at all, is errBadToken.
 func (i *Issuer) verify(token string, now time.Time) (*claims, error) {
-	parsed, err := jwt.ParseSigned(token, algorithms)
-	if err != nil || len(parsed.Headers) != 1 {
+	var c claims
+	if err := i.signed(token, &c); err != nil {
+		return nil, err
+	}
+	if c.Issuer != i.URL {
 		return nil, errBadToken
 	}
-	for _, key := range i.candidates(parsed.Headers[0]) {
-		var c claims
-		if parsed.Claims(key.Key, &c) != nil {
-			continue
-		}
-		if c.Issuer != i.URL {
-			return nil, errBadToken
-		}
-		if err := c.ValidateWithLeeway(jwt.Expected{Time: now}, 0); err != nil {
-			return nil, errors.New("service account token has expired or is not valid yet")
-		}
-		return &c, nil
+	if err := c.ValidateWithLeeway(jwt.Expected{Time: now}, 0); err != nil {
+		return nil, errors.New("service account token has expired or is not valid yet")
 	}
-	return nil, errBadToken
+	return &c, nil
+}
+
+// signed reads the claims of a token that one of the keys has signed.
+func (i *Issuer) signed(token string, claims any) error {
+	parsed, err := jwt.ParseSigned(token, algorithms)
+	if err != nil || len(parsed.Headers) != 1 {
+		return errBadToken
+	}
+	for _, key := range i.candidates(parsed.Headers[0]) {
+		if parsed.Claims(key.Key, claims) == nil {
+			return nil
+		}
+	}
+	return errBadToken
 }
 
 // candidates are the keys of the token's key id; all of its algorithm for a

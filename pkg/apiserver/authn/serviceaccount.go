@@ -95,7 +95,7 @@ func (s *ServiceAccounts) alive(ctx context.Context, v *verified) error {
 		ok = ok && s.exists(ctx, core.Node, "", k.Node, &v.bound)
 	}
 	if !ok {
-		return errors.New("service account token has been invalidated")
+		return errInvalidated
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func newWorld(t testing.TB) *world {
 		store:    store,
 		issuer:   issuer,
 		accounts: NewServiceAccounts(issuer, store),
-		requests: &TokenRequests{Issuer: issuer, Store: store},
+		requests: &TokenRequests{Issuer: issuer, Store: store, Extend: true},
 		pod:      storetest.Put(t, store, core.Pod, pod),
 	}
 }

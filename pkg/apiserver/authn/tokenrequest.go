@@ -20,6 +20,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
 
@@ -41,6 +42,10 @@ const (
 type TokenRequests struct {
 	Issuer *Issuer
 	Store  *storage.Store
+	// MaxExpiration is the longest that a token may be asked for; zero is no bound.
+	MaxExpiration time.Duration
+	// Extend gives the tokens of pods' own volumes a year.
+	Extend bool
 }
 
 // Create returns the request with its status filled in. body is a
@@ -66,6 +71,10 @@ func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body
 		if err := t.bind(ctx, r.Spec.BoundObjectRef, account, &private); err != nil {
 			return nil, err
 		}
+	}
+	if longest := int64(t.MaxExpiration / time.Second); longest > 0 && *r.Spec.ExpirationSeconds > longest {
+		request.From(ctx).Warn(fmt.Sprintf("requested expiration of %d seconds shortened to %d seconds", *r.Spec.ExpirationSeconds, longest))
+		r.Spec.ExpirationSeconds = &longest
 	}
 	now := time.Now()
 	r.CreationTimestamp = metav1.NewTime(now)
@@ -158,7 +167,7 @@ func (t *TokenRequests) node(ctx context.Context, name string) *reference {
 
 func (t *TokenRequests) claims(r *authenticationv1.TokenRequest, private privateClaims, now time.Time) *claims {
 	life := *r.Spec.ExpirationSeconds
-	if life == warnAfter && private.Pod != nil {
+	if t.Extend && life == warnAfter && private.Pod != nil && len(intersection(r.Spec.Audiences, t.Issuer.Audiences)) == len(r.Spec.Audiences) {
 		life = extendedBy
 		private.WarnAfter = jwt.NewNumericDate(now.Add(seconds(warnAfter)))
 	}

@@ -34,6 +34,18 @@ func (g *graph) uses(node string, u use) bool {
 	return g.count[node][u] > 0
 }
 
+// claims lists the volume claims that pods of the node use.
+func (g *graph) claims(node string) (list []use) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	for u := range g.count[node] {
+		if u.resource == "persistentvolumeclaims" {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
 // set replaces what is known of a pod; nil removes it.
 func (g *graph) set(namespace, name string, pod *corev1.Pod) {
 	g.mu.Lock()
@@ -75,77 +87,8 @@ func usesOf(pod *corev1.Pod) map[use]struct{} {
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
 		return uses
 	}
-	add := func(resource, name string) {
-		if name != "" {
-			uses[use{resource, pod.Namespace, name}] = struct{}{}
-		}
-	}
-	add("serviceaccounts", pod.Spec.ServiceAccountName)
-	for _, secret := range pod.Spec.ImagePullSecrets {
-		add("secrets", secret.Name)
-	}
-	for i := range pod.Spec.Volumes {
-		volumeUses(&pod.Spec.Volumes[i], pod.Name, add)
-	}
-	for i := range pod.Spec.InitContainers {
-		environmentUses(pod.Spec.InitContainers[i].Env, pod.Spec.InitContainers[i].EnvFrom, add)
-	}
-	for i := range pod.Spec.Containers {
-		environmentUses(pod.Spec.Containers[i].Env, pod.Spec.Containers[i].EnvFrom, add)
-	}
-	for i := range pod.Spec.EphemeralContainers {
-		environmentUses(pod.Spec.EphemeralContainers[i].Env, pod.Spec.EphemeralContainers[i].EnvFrom, add)
-	}
+	VisitReferences(pod, func(resource, name string) {
+		uses[use{resource, pod.Namespace, name}] = struct{}{}
+	})
 	return uses
-}
-
-func volumeUses(v *corev1.Volume, pod string, add func(resource, name string)) {
-	if v.Secret != nil {
-		add("secrets", v.Secret.SecretName)
-	}
-	if v.ConfigMap != nil {
-		add("configmaps", v.ConfigMap.Name)
-	}
-	if v.PersistentVolumeClaim != nil {
-		add("persistentvolumeclaims", v.PersistentVolumeClaim.ClaimName)
-	}
-	if v.Ephemeral != nil {
-		add("persistentvolumeclaims", pod+"-"+v.Name)
-	}
-	if v.CSI != nil && v.CSI.NodePublishSecretRef != nil {
-		add("secrets", v.CSI.NodePublishSecretRef.Name)
-	}
-	if v.Projected == nil {
-		return
-	}
-	for _, source := range v.Projected.Sources {
-		if source.Secret != nil {
-			add("secrets", source.Secret.Name)
-		}
-		if source.ConfigMap != nil {
-			add("configmaps", source.ConfigMap.Name)
-		}
-	}
-}
-
-func environmentUses(env []corev1.EnvVar, from []corev1.EnvFromSource, add func(resource, name string)) {
-	for _, variable := range env {
-		if variable.ValueFrom == nil {
-			continue
-		}
-		if ref := variable.ValueFrom.SecretKeyRef; ref != nil {
-			add("secrets", ref.Name)
-		}
-		if ref := variable.ValueFrom.ConfigMapKeyRef; ref != nil {
-			add("configmaps", ref.Name)
-		}
-	}
-	for _, source := range from {
-		if source.SecretRef != nil {
-			add("secrets", source.SecretRef.Name)
-		}
-		if source.ConfigMapRef != nil {
-			add("configmaps", source.ConfigMapRef.Name)
-		}
-	}
 }

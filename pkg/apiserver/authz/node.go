@@ -16,12 +16,13 @@ import (
 )
 
 // Node is the authorizer of kubelets: what their role allows to all of them,
-// narrowed to the pods that are bound to each one.
+// narrowed to the pods that are bound to each one (graph.go) and to the volumes
+// and devices of those (nodevolumes.go).
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/node/
 type Node struct {
 	graph *graph
-	pods  *storage.Collection
+	store *storage.Store
 	rules []rbacv1.PolicyRule
 	follow.Follower
 }
@@ -29,22 +30,30 @@ type Node struct {
 // NewNode returns a Node authorizer that knows all pods of the store; it
 // follows their changes while Run runs. rules are those of ClusterRole system:node.
 func NewNode(ctx context.Context, store *storage.Store, rules []rbacv1.PolicyRule) (*Node, error) {
-	g, pods := newGraph(), store.Collection(core.Pod)
-	n := &Node{graph: g, pods: pods, rules: rules, Follower: follow.New(pods, g.set)}
+	g := newGraph()
+	n := &Node{graph: g, store: store, rules: rules, Follower: follow.New(store.Collection(core.Pod), g.set)}
 	return n, n.Load(ctx)
 }
 
 // Authorize has an opinion on users called system:node:NAME in group system:nodes.
 func (n *Node) Authorize(ctx context.Context, a *request.Authorization) (request.Decision, string, error) {
+	if !IsNode(a.User) {
+		return request.NoOpinion, "", nil
+	}
 	name, isNode := NodeName(a.User)
 	if !isNode {
-		return request.NoOpinion, "", nil
+		return request.NoOpinion, fmt.Sprintf("unknown node for user %q", a.User.Name), nil
 	}
 	reason, ok := n.decide(ctx, name, a.Info)
 	if ok {
 		return request.Allow, "", nil
 	}
 	return request.NoOpinion, reason, nil
+}
+
+// IsNode says whether the user is a kubelet, with a good name or not.
+func IsNode(user *request.User) bool {
+	return strings.HasPrefix(user.Name, request.NodeUserPrefix) && user.In(request.GroupNodes)
 }
 
 // NodeName returns the name of the node whose kubelet the user is.
@@ -59,12 +68,14 @@ func (n *Node) decide(ctx context.Context, node string, info *request.Info) (rea
 	}
 	switch info.APIGroup + "/" + info.Resource {
 	case "/secrets", "/configmaps":
-		return n.readRelated(ctx, node, info, "get", "list", "watch")
+		return n.readRelated(ctx, node, info)
 	case "/persistentvolumeclaims":
 		if info.Subresource == "status" {
-			return n.related(ctx, node, info)
+			return n.claimStatus(ctx, node, info)
 		}
-		return n.readRelated(ctx, node, info, "get")
+		return n.getRelated(ctx, node, info)
+	case "/persistentvolumes", "storage.k8s.io/volumeattachments", "resource.k8s.io/resourceclaims":
+		return n.getRelated(ctx, node, info)
 	case "/serviceaccounts":
 		return n.serviceAccount(ctx, node, info)
 	case "/pods":
@@ -73,17 +84,34 @@ func (n *Node) decide(ctx context.Context, node string, info *request.Info) (rea
 		return ownNode(node, info, n.rules)
 	case "coordination.k8s.io/leases":
 		return ownLease(node, info)
+	case "storage.k8s.io/csinodes":
+		return ownCSINode(node, info)
+	case "resource.k8s.io/resourceslices":
+		return n.resourceSlice(ctx, node, info)
 	}
 	return "", allows(n.rules, info)
 }
 
-// readRelated allows the verbs on a single object that one of the node's pods uses.
-func (n *Node) readRelated(ctx context.Context, node string, info *request.Info, verbs ...string) (string, bool) {
-	if !hasOrAll(verbs, info.Verb) {
-		return fmt.Sprintf("can only %s resources of this type", strings.Join(verbs, ", ")), false
-	}
-	if info.Subresource != "" {
+// readRelated allows to get, list and watch a single object that one of the
+// node's pods uses.
+func (n *Node) readRelated(ctx context.Context, node string, info *request.Info) (string, bool) {
+	switch {
+	case !reads(info):
+		return "can only read resources of this type", false
+	case info.Subresource != "":
 		return "cannot read subresource", false
+	case info.Namespace == "":
+		return "can only read namespaced object of this type", false
+	}
+	return n.related(ctx, node, info)
+}
+
+func (n *Node) getRelated(ctx context.Context, node string, info *request.Info) (string, bool) {
+	switch {
+	case info.Verb != "get":
+		return "can only get individual resources of this type", false
+	case info.Subresource != "":
+		return "cannot get subresource", false
 	}
 	return n.related(ctx, node, info)
 }
@@ -93,17 +121,27 @@ func (n *Node) related(ctx context.Context, node string, info *request.Info) (st
 	if name == "" {
 		return "No Object name found", false
 	}
-	u := use{info.Resource, info.Namespace, name}
-	if !n.graph.uses(node, u) && !n.usesNow(ctx, node, u) {
+	if !n.reaches(ctx, node, use{info.Resource, info.Namespace, name}) {
 		return fmt.Sprintf("no relationship found between node '%s' and this object", node), false
 	}
 	return "", true
 }
 
+// reaches says whether something bound to the node needs the object.
+func (n *Node) reaches(ctx context.Context, node string, u use) bool {
+	switch u.resource {
+	case "persistentvolumes":
+		return n.reachesVolume(ctx, node, u.name)
+	case "volumeattachments":
+		return n.attachedTo(ctx, u.name) == node
+	}
+	return n.graph.uses(node, u) || n.usesNow(ctx, node, u) || u.resource == "secrets" && n.reachesVolumeSecret(ctx, node, u)
+}
+
 // usesNow looks at the node's pods in the cache itself: a kubelet that has just been
 // told of a pod may ask for what it needs before the graph has heard of it.
 func (n *Node) usesNow(ctx context.Context, node string, u use) bool {
-	page, err := n.pods.List(ctx, storage.ListOptions{
+	page, err := n.store.Collection(core.Pod).List(ctx, storage.ListOptions{
 		Namespace: u.namespace,
 		Predicate: storage.Predicate{Field: fields.OneTermEqualSelector("spec.nodeName", node)},
 		Match:     storage.MatchAny,
@@ -127,14 +165,19 @@ func (n *Node) usesNow(ctx context.Context, node string, u use) bool {
 // tokens to be made for them. NodeRestriction sees to it that the tokens are
 // bound to pods of the node.
 func (n *Node) serviceAccount(ctx context.Context, node string, info *request.Info) (string, bool) {
-	if info.Verb == "create" && info.Subresource == "token" {
+	switch {
+	case info.Verb == "get" && info.Subresource == "":
 		return n.related(ctx, node, info)
+	case info.Verb != "create" || info.Name == "":
+		return "can only create tokens for individual service accounts", false
+	case info.Subresource != "token":
+		return "can only create token subresource of serviceaccount", false
 	}
-	return n.readRelated(ctx, node, info, "get")
+	return n.related(ctx, node, info)
 }
 
 func (n *Node) pod(ctx context.Context, node string, info *request.Info) (string, bool) {
-	if info.Subresource != "" || info.Verb != "get" && info.Verb != "list" && info.Verb != "watch" {
+	if info.Subresource != "" || !reads(info) {
 		return "", allows(n.rules, info)
 	}
 	if info.Verb == "get" {
@@ -146,9 +189,12 @@ func (n *Node) pod(ctx context.Context, node string, info *request.Info) (string
 	return "can only list/watch pods with spec.nodeName field selector", false
 }
 
+func reads(info *request.Info) bool {
+	return info.Verb == "get" || info.Verb == "list" || info.Verb == "watch"
+}
+
 func ownNode(node string, info *request.Info, rules []rbacv1.PolicyRule) (string, bool) {
-	reads := info.Verb == "get" || info.Verb == "list" || info.Verb == "watch"
-	if info.Subresource != "" || !reads {
+	if info.Subresource != "" || !reads(info) {
 		return "", allows(rules, info)
 	}
 	switch name := objectName(info); name {
@@ -162,17 +208,22 @@ func ownNode(node string, info *request.Info, rules []rbacv1.PolicyRule) (string
 }
 
 func ownLease(node string, info *request.Info) (string, bool) {
-	switch info.Verb {
-	case "get", "create", "update", "patch", "delete":
-	default:
+	switch {
+	case !keeps(info.Verb):
 		return "can only get, create, update, patch, or delete a node lease", false
-	}
-	if info.Namespace != corev1.NamespaceNodeLease {
+	case info.Namespace != corev1.NamespaceNodeLease:
 		return fmt.Sprintf("can only access leases in the %q system namespace", corev1.NamespaceNodeLease), false
-	}
-	// A create carries no name here; NodeRestriction looks at the object's.
-	if info.Verb != "create" && info.Name != node {
+	case info.Verb != "create" && info.Name != node: // a create carries no name here; NodeRestriction looks at the object's
 		return "can only access node lease with the same name as the requesting node", false
 	}
 	return "", true
+}
+
+// keeps says whether the verb is one of those by which an object is kept up to date.
+func keeps(verb string) bool {
+	switch verb {
+	case "get", "create", "update", "patch", "delete":
+		return true
+	}
+	return false
 }

@@ -171,8 +171,23 @@ func lifecycleControllers() []controller {
 		{"clusterrole-aggregation-controller", rules{
 			allow("escalate get list patch update watch", "rbac.authorization.k8s.io", "clusterroles"),
 		}},
+		{"device-taint-eviction-controller", rules{
+			allow("delete get list watch", core, "pods"),
+			allow(change, core, "pods/status"),
+			allow(read, "resource.k8s.io", "resourceclaims"),
+			allow(read, "resource.k8s.io", "resourceslices"),
+			allow(read, "resource.k8s.io", "deviceclasses"),
+			recordEvents(),
+			allow(change, "resource.k8s.io", "devicetaintrules/status"),
+			allow(read, "resource.k8s.io", "devicetaintrules"),
+		}},
 		{"generic-garbage-collector", rules{
 			allow("delete get list patch update watch", anything, "*"),
+			recordEvents(),
+		}},
+		{"kube-apiserver-serving-clustertrustbundle-publisher", rules{
+			named(allow("attest", "certificates.k8s.io", "signers"), "kubernetes.io/kube-apiserver-serving"),
+			allow("create delete list update watch", "certificates.k8s.io", "clustertrustbundles"),
 			recordEvents(),
 		}},
 		{"legacy-service-account-token-cleaner", rules{
@@ -196,6 +211,9 @@ func lifecycleControllers() []controller {
 			allow(read, core, "nodes"),
 			allow("patch", core, "pods/status"),
 		}},
+		{"podcertificaterequestcleaner", rules{
+			allow("delete get list watch", "certificates.k8s.io", "podcertificaterequests"),
+		}},
 		{"resourcequota-controller", rules{
 			allow("list watch", anything, "*"),
 			allow("update", core, "resourcequotas/status"),
@@ -208,6 +226,10 @@ func lifecycleControllers() []controller {
 		{"service-account-controller", rules{
 			allow("create", core, "serviceaccounts"),
 			recordEvents(),
+		}},
+		{"storage-version-migrator-controller", rules{
+			allow("create list patch", anything, "*"),
+			allow("update", "storagemigration.k8s.io", "storageversionmigrations/status"),
 		}},
 		{"ttl-controller", rules{
 			allow("list patch update watch", core, "nodes"),
@@ -272,6 +294,13 @@ func volumeControllers() []controller {
 			allow("create delete get list watch", "resource.k8s.io", "resourceclaims"),
 			allow(change, "resource.k8s.io", "resourceclaims resourceclaims/status"),
 			allow(change, core, "pods/status"),
+			recordEvents(),
+		}},
+		{"selinux-warning-controller", rules{
+			allow(read, core, "persistentvolumeclaims"),
+			allow(read, core, "persistentvolumes"),
+			allow(read, core, "pods"),
+			allow(read, "storage.k8s.io", "csidrivers"),
 			recordEvents(),
 		}},
 		{"volumeattributesclass-protection-controller", rules{

@@ -46,6 +46,7 @@ func mergeClusterBinding(present, wanted *rbacv1.ClusterRoleBinding) api.Object 
 	}
 	next := present.DeepCopy()
 	mergeMeta(next, wanted)
+	next.RoleRef = wanted.RoleRef
 	next.Subjects = union(next.Subjects, wanted.Subjects)
 	return changed(present, next)
 }
@@ -56,6 +57,7 @@ func mergeBinding(present, wanted *rbacv1.RoleBinding) api.Object {
 	}
 	next := present.DeepCopy()
 	mergeMeta(next, wanted)
+	next.RoleRef = wanted.RoleRef
 	next.Subjects = union(next.Subjects, wanted.Subjects)
 	return changed(present, next)
 }

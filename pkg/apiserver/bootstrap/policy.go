@@ -118,6 +118,7 @@ func ClusterRoleBindings() []*rbacv1.ClusterRoleBinding {
 		clusterBinding("system:basic-user", group("system:authenticated")),
 		clusterBinding("system:public-info-viewer", group("system:authenticated"), group("system:unauthenticated")),
 		clusterBinding("system:service-account-issuer-discovery", group("system:serviceaccounts")),
+		clusterBinding("system:cluster-trust-bundle-discovery", group("system:serviceaccounts")),
 		clusterBinding("system:node"),
 		clusterBinding("system:node-proxier", user("system:kube-proxy")),
 		clusterBinding("system:kube-controller-manager", user("system:kube-controller-manager")),

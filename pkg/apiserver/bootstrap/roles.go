@@ -40,6 +40,9 @@ func clusterRoles() []role {
 		{name: "system:service-account-issuer-discovery", rules: []rbacv1.PolicyRule{
 			paths("/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/"),
 		}},
+		{name: "system:cluster-trust-bundle-discovery", rules: []rbacv1.PolicyRule{
+			allow(read, "certificates.k8s.io", "clustertrustbundles"),
+		}},
 		{name: "system:auth-delegator", rules: []rbacv1.PolicyRule{
 			allow("create", "authentication.k8s.io", "tokenreviews"),
 			allow("create", "authorization.k8s.io", "subjectaccessreviews"),
@@ -197,6 +200,8 @@ func schedulerRules() []rbacv1.PolicyRule {
 		allow("get list patch update watch", "resource.k8s.io", "resourceclaims/status"),
 		allow("get list patch update watch", core, "pods/finalizers"),
 		allow(read, "resource.k8s.io", "resourceslices"),
+		allow("create delete", "resource.k8s.io", "resourceclaims"),
+		allow(read, "resource.k8s.io", "devicetaintrules"),
 	}
 }
 
@@ -226,7 +231,9 @@ func nodeRules() []rbacv1.PolicyRule {
 		allow(read, "node.k8s.io", "runtimeclasses"),
 		allow("get", "resource.k8s.io", "resourceclaims"),
 		allow("deletecollection", "resource.k8s.io", "resourceslices"),
+		allow(read, "certificates.k8s.io", "clustertrustbundles"),
 		allow("get", core, "serviceaccounts"),
+		allow("create get list watch", "certificates.k8s.io", "podcertificaterequests"),
 	}
 }
 
