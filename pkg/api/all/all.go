@@ -9,6 +9,7 @@ import (
 	"slowmo/pkg/api/apps"
 	"slowmo/pkg/api/authentication"
 	"slowmo/pkg/api/authorization"
+	"slowmo/pkg/api/autoscaling"
 	"slowmo/pkg/api/batch"
 	"slowmo/pkg/api/certificates"
 	"slowmo/pkg/api/coordination"
@@ -19,6 +20,7 @@ import (
 	"slowmo/pkg/api/node"
 	"slowmo/pkg/api/policy"
 	"slowmo/pkg/api/rbac"
+	"slowmo/pkg/api/resource"
 	"slowmo/pkg/api/scheduling"
 	"slowmo/pkg/api/storage"
 	"slowmo/pkg/api/storagemigration"
@@ -62,6 +64,8 @@ func Resources() []*api.Resource {
 		authorization.SelfSubjectRulesReview,
 		authorization.SubjectAccessReview,
 
+		autoscaling.HorizontalPodAutoscaler,
+
 		batch.CronJob,
 		batch.Job,
 
@@ -90,6 +94,12 @@ func Resources() []*api.Resource {
 		rbac.ClusterRole,
 		rbac.RoleBinding,
 		rbac.Role,
+
+		resource.DeviceClass,
+		resource.DeviceTaintRule,
+		resource.ResourceClaim,
+		resource.ResourceClaimTemplate,
+		resource.ResourceSlice,
 
 		scheduling.PriorityClass,
 
