@@ -49,8 +49,9 @@ type Resource struct {
 	New     func() Object         // an empty object of Version
 	NewList func() runtime.Object // an empty list of Version
 
-	// Virtual resources (reviews, bindings) have no storage: the server answers a create
-	// with a handler that it knows by group and plural.
+	// Virtual resources (reviews, bindings, component statuses) have no storage: the
+	// server answers a create, or a get and a list, with a handler that it knows by
+	// group and plural.
 	Virtual bool
 
 	// Default fills what the client left open, as upstream's SetDefaults do.

@@ -234,6 +234,7 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 	return New(Config{
 		Resources: p.resources, Scheme: all.Scheme(), Store: p.store, StorageSize: p.etcd.Size,
 		Authenticator: authenticator, Authorizer: authorizer, Admission: admit,
+		Listers: map[string]rest.Lister{"componentstatuses": componentStatuses(p.store.Ready)},
 		Actions: map[string]rest.Action{
 			"tokenreviews.authentication.k8s.io":             (&authn.TokenReviews{Bearer: tokens.bearer}).Create,
 			"selfsubjectreviews.authentication.k8s.io":       authn.SelfSubjectReview,

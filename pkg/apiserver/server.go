@@ -35,6 +35,7 @@ type Config struct {
 	Auditor       request.Auditor // nil: no audit
 
 	// What resources do beside storing; see package rest. May be nil.
+	Listers    map[string]rest.Lister
 	Actions    map[string]rest.Action
 	Connectors map[string]http.Handler
 	Companions map[string]rest.Companion
@@ -76,7 +77,7 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("the server needs a store, a scheme, an authenticator, an authorizer and admission")
 	}
 	resources, err := rest.NewHandler(rest.Config{Resources: c.Resources, Store: c.Store, Scheme: c.Scheme, Admission: c.Admission,
-		Actions: c.Actions, Connectors: c.Connectors, Companions: c.Companions})
+		Listers: c.Listers, Actions: c.Actions, Connectors: c.Connectors, Companions: c.Companions})
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ import (
 func Resources() []*api.Resource {
 	return []*api.Resource{
 		core.Binding,
+		core.ComponentStatus,
 		core.ConfigMap,
 		core.Endpoints,
 		core.Event,

@@ -1,6 +1,7 @@
 package all
 
 import (
+	"slices"
 	"testing"
 
 	"slowmo/pkg/api"
@@ -19,8 +20,8 @@ func TestResourcesAreComplete(t *testing.T) {
 		if gvk := r.GroupVersionKind(); !scheme.Recognizes(gvk) {
 			t.Errorf("%s: scheme does not know %s", name, gvk)
 		}
-		if r.Virtual != (r.NewList == nil) {
-			t.Errorf("%s: a stored resource has a list and a virtual one has none", name)
+		if canList := r.Verbs == nil || slices.Contains(r.Verbs, "list"); canList != (r.NewList != nil) {
+			t.Errorf("%s: a resource that can be listed, and no other, has a list", name)
 		}
 		if (r.Columns == nil) != (r.Row == nil) {
 			t.Errorf("%s: columns and rows go together", name)

@@ -21,6 +21,10 @@ import (
 // the parent's, empty for virtual resources. What it returns is the answer, with status 201.
 type Action func(ctx context.Context, namespace, name string, body api.Object) (runtime.Object, error)
 
+// Lister answers a read of something that is not stored: with all objects that
+// there are at present.
+type Lister func(ctx context.Context) ([]api.Object, error)
+
 // Companion keeps other objects in step with those of a resource: the IPAddress
 // beside a Service.
 type Companion interface {
@@ -35,13 +39,14 @@ type Companion interface {
 	Deleted(ctx context.Context, obj api.Object)
 }
 
-// Config is what a Handler needs. All fields but the last three are required.
+// Config is what a Handler needs. All fields but the last four are required.
 type Config struct {
 	Resources []*api.Resource
 	Store     *storage.Store
 	Scheme    *runtime.Scheme
 	Admission request.Admission
 
+	Listers    map[string]Lister       // "componentstatuses"
 	Actions    map[string]Action       // "tokenreviews.authentication.k8s.io", "serviceaccounts/token"
 	Connectors map[string]http.Handler // "pods/log"; authorized, and audited as any request
 	Companions map[string]Companion    // "services"

@@ -19,6 +19,9 @@ func (c *call) get() error {
 	if err != nil {
 		return err
 	}
+	if c.resource.Virtual {
+		return c.getVirtual(media, tables)
+	}
 	record, err := c.read()
 	if err != nil {
 		return err
@@ -44,6 +47,9 @@ func (c *call) list() error {
 	options, err := c.listOptions()
 	if err != nil {
 		return err
+	}
+	if c.resource.Virtual {
+		return c.listVirtual(media, tables, predicate(options))
 	}
 	page, err := c.page(options)
 	if err != nil {
@@ -81,7 +87,11 @@ func (c *call) answerList(media wire.Media, tables *metav1.TableOptions, page *s
 	for i, record := range page.Records {
 		items[i] = record
 	}
-	meta := metav1.ListMeta{ResourceVersion: wire.ResourceVersion(page.Revision), Continue: page.Continue, RemainingItemCount: page.Remaining}
+	return c.answerItems(media, tables, items,
+		metav1.ListMeta{ResourceVersion: wire.ResourceVersion(page.Revision), Continue: page.Continue, RemainingItemCount: page.Remaining})
+}
+
+func (c *call) answerItems(media wire.Media, tables *metav1.TableOptions, items []wire.Source, meta metav1.ListMeta) error {
 	parts, err := c.kind.ListBody(media, items, meta, tables)
 	if err != nil {
 		return err
