@@ -42,9 +42,17 @@ func writeInternal(out *bytes.Buffer, v reflect.Value) {
 
 func writeFields(out *bytes.Buffer, v reflect.Value) {
 	for i := range v.NumField() {
-		if f := v.Type().Field(i); f.Anonymous && isVersioned(f.Type) {
+		switch f := v.Type().Field(i); {
+		case f.Anonymous && isVersioned(f.Type):
 			writeFields(out, v.Field(i))
-		} else {
+		case f.Anonymous: // metadata: its fields stand among the others, by their own tags
+			var inner bytes.Buffer
+			writeInternal(&inner, v.Field(i))
+			if fields := inner.Bytes()[1 : inner.Len()-1]; len(fields) > 0 {
+				separate(out)
+				out.Write(fields)
+			}
+		default:
 			separate(out)
 			out.WriteString(`"` + f.Name + `":`)
 			writeInternal(out, v.Field(i))

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -23,6 +24,8 @@ func TestInternal(t *testing.T) {
 		{corev1.EphemeralContainer{}.EphemeralContainerCommon.EnvFrom, `null`},
 		{corev1.NodeSelectorRequirement{Key: "k", Values: []string{"v"}}, `{"Key":"k","Operator":"","Values":["v"]}`},
 		{ptr.To[int32](3), `3`},
+		{discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"a": "b"}}},
+			`{"labels":{"a":"b"},"AddressType":"","Endpoints":null,"Ports":null}`},
 	} {
 		if got := string(Internal(c.value)); got != c.want {
 			t.Errorf("%T: got %s want %s", c.value, got, c.want)
