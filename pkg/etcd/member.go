@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
@@ -198,7 +200,7 @@ func lockDir(dir string) (*os.File, error) {
 
 // Etcd returns what storage.Open needs. It is good until Close.
 func (m *Member) Etcd() storage.Etcd {
-	return storage.Etcd{Client: m.client, ReadIndex: m.readIndex}
+	return storage.Etcd{Client: m.client, ReadIndex: m.readIndex, Watch: m.watch}
 }
 
 // readIndex asks raft, without a request to etcd's key-value side, up to which
@@ -208,6 +210,30 @@ func (m *Member) readIndex(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("etcd: read index: %w", err)
 	}
 	return m.server.Server.KV().Rev(), nil
+}
+
+// watch takes the events from the key-value side as it applies them. The
+// client's watch would hand each on through four goroutines, and a write waits for its own event.
+func (m *Member) watch(ctx context.Context, revision int64, apply func([]*mvccpb.Event)) error {
+	stream := m.server.Server.Watchable().NewWatchStream()
+	defer stream.Close()
+	everything, toTheEnd := []byte{0}, []byte{}
+	if _, err := stream.Watch(ctx, clientv3.AutoWatchID, everything, toTheEnd, revision); err != nil {
+		return fmt.Errorf("etcd: watch: %w", err)
+	}
+	for {
+		select {
+		case response := <-stream.Chan():
+			if response.CompactRevision != 0 {
+				return rpctypes.ErrCompacted
+			}
+			apply(response.Events)
+		case <-m.server.Server.StopNotify():
+			return errors.New("etcd: watch: the member stopped")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Size returns the size of the database file in bytes.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/btree"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -18,11 +19,9 @@ const retryFollow = time.Second
 // follow applies etcd's events to the caches until ctx ends. It watches every
 // key, not only /registry/, so that each revision there is comes by: the clock
 // needs no other news to know that it has reached a revision.
-//
-// The client reconnects by itself; what follow sees are refusals.
 func (s *Store) follow(ctx context.Context) {
 	for {
-		err := s.followFrom(ctx, s.clock.now()+1)
+		err := s.etcd.Watch(ctx, s.clock.now()+1, s.apply)
 		if ctx.Err() != nil {
 			return
 		}
@@ -42,24 +41,30 @@ func (s *Store) follow(ctx context.Context) {
 	}
 }
 
-// followFrom applies the events from revision on until the watch fails.
-func (s *Store) followFrom(ctx context.Context, revision int64) error {
+// watchClient is Etcd.Watch by the client, which reconnects by itself: what it
+// returns are refusals.
+func (s *Store) watchClient(ctx context.Context, revision int64, apply func([]*mvccpb.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// A server that lost its leader would be silent for ever.
-	events := s.etcd.Client.Watch(clientv3.WithRequireLeader(ctx), "", clientv3.WithPrefix(), clientv3.WithRev(revision))
-	for response := range events {
+	responses := s.etcd.Client.Watch(clientv3.WithRequireLeader(ctx), "", clientv3.WithPrefix(), clientv3.WithRev(revision))
+	var events []*mvccpb.Event
+	for response := range responses {
 		if err := response.Err(); err != nil {
 			return err
 		}
-		s.apply(response.Events)
+		events = events[:0]
+		for _, e := range response.Events {
+			events = append(events, (*mvccpb.Event)(e))
+		}
+		apply(events)
 	}
 	return errors.New("etcd ended the watch")
 }
 
 // apply brings the events of whole revisions into the caches: first to readers
 // and watchers, then to those who wait for the revision.
-func (s *Store) apply(events []*clientv3.Event) {
+func (s *Store) apply(events []*mvccpb.Event) {
 	changes := map[*Collection][]*change{}
 	for _, e := range events {
 		key, revision := string(e.Kv.Key), e.Kv.ModRevision
@@ -68,7 +73,7 @@ func (s *Store) apply(events []*clientv3.Event) {
 			continue
 		}
 		var ch *change
-		if e.Type == clientv3.EventTypeDelete {
+		if e.Type == mvccpb.Event_DELETE {
 			ch = c.remove(key, revision)
 		} else {
 			ch = c.put(key, e.Kv.Value, revision)

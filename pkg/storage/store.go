@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -20,6 +21,11 @@ type Etcd struct {
 	// ReadIndex returns a revision that is at least that of every transaction
 	// that was acknowledged, by any server, before the call.
 	ReadIndex func(ctx context.Context) (revision int64, err error)
+
+	// Watch follows every key from a revision on: it calls apply with the events
+	// of whole revisions, in order, until ctx ends or etcd refuses, with
+	// rpctypes.ErrCompacted if the revision is gone. If it is not set, Client watches.
+	Watch func(ctx context.Context, revision int64, apply func(events []*mvccpb.Event)) error
 
 	// Observe, if set, is told how long each request for objects took, named as in
 	// etcd_request_duration_seconds: create, update, delete, list. It must be
@@ -56,6 +62,9 @@ func Open(ctx context.Context, e Etcd, resources []*api.Resource) (*Store, error
 		byResource: make(map[*api.Resource]*Collection, len(resources)),
 	}
 	s.leases.client = e.Client
+	if e.Watch == nil {
+		s.etcd.Watch = s.watchClient
+	}
 	for _, r := range resources {
 		if r.Virtual {
 			continue
