@@ -52,6 +52,7 @@ func (c *call) watch() error {
 		return c.endWatch(frames, options, err)
 	}
 	defer watcher.Close()
+	sent := watchEvents.WithLabelValues(c.kind.GVK.Group, c.kind.GVK.Version, c.resource.Plural)
 	for {
 		events, err := watcher.Next(ctx)
 		if err != nil {
@@ -62,7 +63,7 @@ func (c *call) watch() error {
 				return nil
 			}
 		}
-		watchEvents.WithLabelValues(c.kind.GVK.Group, c.kind.GVK.Version, c.resource.Plural).Add(float64(len(events)))
+		sent.Add(float64(len(events)))
 		if err := frames.Flush(); err != nil {
 			return nil
 		}

@@ -15,9 +15,9 @@ type Frames struct {
 	kind    *Kind
 	media   Media
 	options *metav1.TableOptions
-	out     *bufio.Writer
-	flush   func() error
-	columns bool // the client has been sent the columns of its Table
+	answer  http.ResponseWriter
+	out     *bufio.Writer // nil between flushes: most watches are idle most of the time
+	columns bool          // the client has been sent the columns of its Table
 }
 
 // Frames starts the answer to a watch: the headers go out now, so that the
@@ -25,7 +25,7 @@ type Frames struct {
 func (k *Kind) Frames(w http.ResponseWriter, r *http.Request, media Media, options *metav1.TableOptions) (*Frames, error) {
 	head(w, r, streamType(media.Type))
 	w.WriteHeader(http.StatusOK)
-	f := &Frames{kind: k, media: media, options: options, out: bufio.NewWriterSize(w, 16<<10), flush: http.NewResponseController(w).Flush}
+	f := &Frames{kind: k, media: media, options: options, answer: w}
 	return f, f.Flush()
 }
 
@@ -60,10 +60,16 @@ func (f *Frames) Error(err error) error {
 
 // Flush sends what has been added.
 func (f *Frames) Flush() error {
-	if err := f.out.Flush(); err != nil {
-		return err
+	if f.out != nil {
+		err := f.out.Flush()
+		f.out.Reset(nil)
+		frameBuffers.Put(f.out)
+		f.out = nil
+		if err != nil {
+			return err
+		}
 	}
-	return f.flush()
+	return http.NewResponseController(f.answer).Flush()
 }
 
 func (f *Frames) object(from Source) (Parts, error) {
@@ -78,6 +84,10 @@ func (f *Frames) object(from Source) (Parts, error) {
 }
 
 func (f *Frames) write(event watch.EventType, object Parts) error {
+	if f.out == nil {
+		f.out = frameBuffers.Get().(*bufio.Writer)
+		f.out.Reset(f.answer)
+	}
 	switch f.media.Type {
 	case runtime.ContentTypeProtobuf:
 		return f.put(protoFrame(string(event), object))

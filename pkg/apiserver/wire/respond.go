@@ -1,14 +1,16 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
+	"github.com/klauspost/compress/gzip"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
@@ -116,9 +118,7 @@ func Respond(w http.ResponseWriter, r *http.Request, media Media, code int, part
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Add("Vary", "Accept-Encoding")
 		w.WriteHeader(code)
-		zip, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-		send(zip, parts)
-		zip.Close()
+		sendCompressed(w, parts)
 		return
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(parts.size()))
@@ -126,13 +126,38 @@ func Respond(w http.ResponseWriter, r *http.Request, media Media, code int, part
 	send(w, parts)
 }
 
+// Small writes to a response cost more than copies do: each takes its turn with
+// those of the connection's other streams.
+var (
+	listBuffers  = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 64<<10) }}
+	frameBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
+	compressors  = sync.Pool{New: func() any {
+		zip, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a level that there is
+		return zip
+	}}
+)
+
 // send writes until the client is gone; there is nobody left to tell then.
 func send(w io.Writer, parts Parts) {
+	out := listBuffers.Get().(*bufio.Writer)
+	defer listBuffers.Put(out)
+	out.Reset(w)
+	defer out.Reset(nil)
 	for _, part := range parts {
-		if _, err := w.Write(part); err != nil {
+		if _, err := out.Write(part); err != nil {
 			return
 		}
 	}
+	_ = out.Flush()
+}
+
+// sendCompressed is send through gzip.
+func sendCompressed(w io.Writer, parts Parts) {
+	zip := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(zip)
+	zip.Reset(w)
+	send(zip, parts)
+	_ = zip.Close()
 }
 
 // head sets the headers that all answers have.
