@@ -49,7 +49,7 @@ var plugins = []plugin{
 	{name: "NamespaceLifecycle", make: func(c Config) request.Admission { return &namespaceLifecycle{c.Store} }},
 	{name: "NamespaceExists"},
 	{name: "LimitPodHardAntiAffinityTopology"},
-	{name: "LimitRanger"},
+	{name: "LimitRanger", make: func(c Config) request.Admission { return &limitRanger{c.Store} }},
 	{name: "ServiceAccount", make: func(c Config) request.Admission { return &serviceAccount{c.Store} }},
 	{name: "NodeRestriction", make: func(c Config) request.Admission { return &nodeRestriction{store: c.Store, authorizer: c.Authorizer} }},
 	{name: "TaintNodesByCondition", make: func(Config) request.Admission { return taintNodes{} }},
@@ -83,7 +83,7 @@ var plugins = []plugin{
 	{name: "MutatingAdmissionWebhook"},
 	{name: "ValidatingAdmissionPolicy"},
 	{name: "ValidatingAdmissionWebhook"},
-	{name: "ResourceQuota"},
+	{name: "ResourceQuota", make: func(c Config) request.Admission { return &resourceQuota{store: c.Store} }},
 	{name: "AlwaysDeny"},
 }
 

@@ -77,7 +77,7 @@ func (n *nodeRestriction) showsTo(ctx context.Context, pod *corev1.Pod, audience
 		}) {
 			return true
 		}
-		name := driverOf(volume)
+		name := n.driverOf(ctx, pod, volume)
 		if name == "" {
 			continue
 		}
@@ -90,9 +90,25 @@ func (n *nodeRestriction) showsTo(ctx context.Context, pod *corev1.Pod, audience
 }
 
 // driverOf returns the name of the CSI driver of a volume; empty if it is of none.
-func driverOf(volume *corev1.Volume) string {
-	if volume.CSI != nil {
+func (n *nodeRestriction) driverOf(ctx context.Context, pod *corev1.Pod, volume *corev1.Volume) string {
+	claimName := ""
+	switch {
+	case volume.CSI != nil:
 		return volume.CSI.Driver
+	case volume.Ephemeral != nil:
+		claimName = pod.Name + "-" + volume.Name
+	case volume.PersistentVolumeClaim != nil:
+		claimName = volume.PersistentVolumeClaim.ClaimName
+	default:
+		return ""
 	}
-	return ""
+	claim, err := lookup[*corev1.PersistentVolumeClaim](ctx, n.store.Collection(core.PersistentVolumeClaim), pod.Namespace, claimName)
+	if err != nil || claim.Spec.VolumeName == "" {
+		return ""
+	}
+	bound, err := lookup[*corev1.PersistentVolume](ctx, n.store.Collection(core.PersistentVolume), "", claim.Spec.VolumeName)
+	if err != nil || bound.Spec.CSI == nil {
+		return ""
+	}
+	return bound.Spec.CSI.Driver
 }

@@ -2,10 +2,15 @@ package authz
 
 import (
 	"context"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/core"
+	resourceapi "slowmo/pkg/api/resource"
 	storageapi "slowmo/pkg/api/storage"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
@@ -28,9 +33,33 @@ func stored[T api.Object](ctx context.Context, store *storage.Store, r *api.Reso
 	return obj.(T), true
 }
 
-// reachesVolume and reachesVolumeSecret know no volumes yet: they are not served.
-func (n *Node) reachesVolume(context.Context, string, string) bool    { return false }
-func (n *Node) reachesVolumeSecret(context.Context, string, use) bool { return false }
+// reachesVolume: a volume belongs to the nodes of the pods that use its claim.
+func (n *Node) reachesVolume(ctx context.Context, node, name string) bool {
+	volume, there := stored[*corev1.PersistentVolume](ctx, n.store, core.PersistentVolume, "", name)
+	if !there || volume.Spec.ClaimRef == nil {
+		return false
+	}
+	claim := use{"persistentvolumeclaims", volume.Spec.ClaimRef.Namespace, volume.Spec.ClaimRef.Name}
+	return n.graph.uses(node, claim) || n.usesNow(ctx, node, claim)
+}
+
+// reachesVolumeSecret: so do the secrets with which the volume is mounted.
+func (n *Node) reachesVolumeSecret(ctx context.Context, node string, secret use) bool {
+	for _, claim := range n.graph.claims(node) {
+		bound, there := stored[*corev1.PersistentVolumeClaim](ctx, n.store, core.PersistentVolumeClaim, claim.namespace, claim.name)
+		if !there || bound.Spec.VolumeName == "" {
+			continue
+		}
+		volume, there := stored[*corev1.PersistentVolume](ctx, n.store, core.PersistentVolume, "", bound.Spec.VolumeName)
+		if !there || volume.Spec.ClaimRef == nil || volume.Spec.ClaimRef.Namespace != claim.namespace || volume.Spec.ClaimRef.Name != claim.name {
+			continue
+		}
+		if slices.Contains(volumeSecrets(volume), corev1.SecretReference{Namespace: secret.namespace, Name: secret.name}) {
+			return true
+		}
+	}
+	return false
+}
 
 func (n *Node) attachedTo(ctx context.Context, name string) string {
 	attachment, there := stored[*storagev1.VolumeAttachment](ctx, n.store, storageapi.VolumeAttachment, "", name)
@@ -60,4 +89,26 @@ func ownCSINode(node string, info *request.Info) (string, bool) {
 	return "", true
 }
 
-func (n *Node) resourceSlice(context.Context, string, *request.Info) (string, bool) { return "", false }
+// resourceSlice lets a kubelet, for its drivers, write the slices of its own node and
+// find them.
+func (n *Node) resourceSlice(ctx context.Context, node string, info *request.Info) (string, bool) {
+	if info.Subresource != "" {
+		return "cannot authorize ResourceSlice subresources", false
+	}
+	switch info.Verb {
+	case "create":
+		return "", true // NodeRestriction looks at the node that the object names
+	case "get", "update", "patch", "delete":
+		slice, there := stored[*resourcev1.ResourceSlice](ctx, n.store, resourceapi.ResourceSlice, "", info.Name)
+		if !there || slice.Spec.NodeName == nil || *slice.Spec.NodeName != node {
+			return "no relationship found between node '" + node + "' and this object", false
+		}
+		return "", true
+	case "list", "watch", "deletecollection":
+		if named, _ := selected(info, resourcev1.ResourceSliceSelectorNodeName); named == node {
+			return "", true
+		}
+		return "can only list/watch/deletecollection resourceslices with spec.nodeName field selector", false
+	}
+	return "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection", false
+}
