@@ -5,6 +5,7 @@ package all
 
 import (
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/admissionregistration"
 	"slowmo/pkg/api/apiregistration"
 	"slowmo/pkg/api/apps"
 	"slowmo/pkg/api/authentication"
@@ -48,6 +49,13 @@ func Resources() []*api.Resource {
 		core.Secret,
 		core.ServiceAccount,
 		core.Service,
+
+		admissionregistration.MutatingAdmissionPolicy,
+		admissionregistration.MutatingAdmissionPolicyBinding,
+		admissionregistration.MutatingWebhookConfiguration,
+		admissionregistration.ValidatingAdmissionPolicy,
+		admissionregistration.ValidatingAdmissionPolicyBinding,
+		admissionregistration.ValidatingWebhookConfiguration,
 
 		apps.ControllerRevision,
 		apps.DaemonSet,

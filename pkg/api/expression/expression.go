@@ -2,9 +2,9 @@
 // selectors of devices, admission policies and the schemas of custom resources.
 //
 // Base is the environment that all of them share, with Kubernetes' own functions.
-// A kind extends it by the variables that its expressions may use and compiles
-// each expression with Compile. Environments are big, so none is made before the
-// first expression comes.
+// A kind extends it by the variables that its expressions may use and checks each
+// expression with Check. Environments are big, so none is made before the first
+// expression comes.
 //
 // https://kubernetes.io/docs/reference/using-api/cel/
 package expression
@@ -13,6 +13,7 @@ import (
 	"github.com/google/cel-go/cel"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apimachinery/pkg/util/version"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
 )
 
@@ -25,11 +26,18 @@ var compatible = version.MajorMinor(1, 36)
 // at the first call and shared.
 func Base() *environment.EnvSet { return environment.MustBaseEnvSet(compatible) }
 
-// Compile checks an expression and returns its checked form.
-func Compile(env *cel.Env, text string, path *field.Path) (*cel.Ast, *field.Error) {
+// Check compiles an expression and returns its checked form. refuse says what is
+// wrong with the type of its result, or nothing.
+func Check(env *cel.Env, text string, path *field.Path, refuse func(*cel.Type) string) (*cel.Ast, *field.Error) {
 	ast, issues := env.Compile(text)
 	if issues != nil {
 		return nil, field.Invalid(path, text, "compilation failed: "+issues.String())
+	}
+	if problem := refuse(ast.OutputType()); problem != "" {
+		return nil, field.Invalid(path, text, problem)
+	}
+	if _, err := env.Program(ast, cel.InterruptCheckFrequency(celconfig.CheckFrequency)); err != nil {
+		return nil, field.InternalError(path, err)
 	}
 	return ast, nil
 }

@@ -42,12 +42,14 @@ func validateSelector(text string, path *field.Path) field.ErrorList {
 	if err != nil {
 		return field.ErrorList{field.InternalError(path, err)}
 	}
-	ast, problem := expression.Compile(scope.env, text, path)
+	ast, problem := expression.Check(scope.env, text, path, func(out *cel.Type) string {
+		if out == cel.BoolType || out == cel.AnyType {
+			return ""
+		}
+		return fmt.Sprintf("must evaluate to bool or the unknown type, not %v", out)
+	})
 	if problem != nil {
 		return field.ErrorList{problem}
-	}
-	if out := ast.OutputType(); out != cel.BoolType && out != cel.AnyType {
-		return field.ErrorList{field.Invalid(path, text, fmt.Sprintf("must evaluate to bool or the unknown type, not %v", out))}
 	}
 	cost, err := scope.env.EstimateCost(ast, &library.CostEstimator{SizeEstimator: scope})
 	if err != nil {
