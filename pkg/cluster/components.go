@@ -66,6 +66,7 @@ func (c *Cluster) controllerManager(n int) Process {
 		"--tls-cert-file="+c.cert(controllerManager),
 		"--tls-private-key-file="+c.key(controllerManager),
 		"--root-ca-file="+c.ca(),
+		"--use-service-account-credentials",
 		"--cluster-cidr="+c.config.PodCIDR,
 	)
 }

@@ -24,18 +24,19 @@ import (
 
 // entry is one controller of the manager.
 type entry struct {
-	name   string // upstream's, for --controllers and the user agent
-	alias  string // the name it had before 1.28
-	source string // of its Events; empty: the name
-	make   func(env *control.Env, o *Options) (control.Controller, error)
+	name    string // upstream's, for --controllers and the user agent
+	alias   string // the name it had before 1.28
+	account string // its service account in kube-system; empty: the name
+	source  string // of its Events; empty: the name
+	make    func(env *control.Env, o *Options) (control.Controller, error)
 }
 
 // all are the controllers, in the order in which they are made.
 var all = []entry{
-	{name: serviceaccount.Name, alias: "serviceaccount", make: func(env *control.Env, _ *Options) (control.Controller, error) {
+	{name: serviceaccount.Name, alias: "serviceaccount", account: "service-account-controller", make: func(env *control.Env, _ *Options) (control.Controller, error) {
 		return serviceaccount.New(env), nil
 	}},
-	{name: rootca.Name, alias: "root-ca-cert-publisher", make: func(env *control.Env, o *Options) (control.Controller, error) {
+	{name: rootca.Name, alias: "root-ca-cert-publisher", account: "root-ca-cert-publisher", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		ca, err := o.rootCA(env.Config)
 		if err != nil {
 			return nil, err
@@ -51,34 +52,34 @@ var all = []entry{
 	{name: replicaset.Name, alias: "replicaset", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		return replicaset.New(env, o.ReplicaSetSyncs), nil
 	}},
-	{name: endpoints.Name, alias: "endpoint", source: "endpoint-controller", make: func(env *control.Env, o *Options) (control.Controller, error) {
+	{name: endpoints.Name, alias: "endpoint", account: "endpoint-controller", source: "endpoint-controller", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		return endpoints.New(env, o.EndpointSyncs), nil
 	}},
 	{name: endpointslice.Name, alias: "endpointslice", source: "endpoint-slice-controller", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		return endpointslice.New(env, o.EndpointSliceSyncs), nil
 	}},
-	{name: servicelb.Name, alias: "service", source: "service-controller", make: func(env *control.Env, _ *Options) (control.Controller, error) {
+	{name: servicelb.Name, alias: "service", account: "service-controller", source: "service-controller", make: func(env *control.Env, _ *Options) (control.Controller, error) {
 		return servicelb.New(env), nil
 	}},
-	{name: nodeipam.Name, alias: "nodeipam", source: "cidrAllocator", make: func(env *control.Env, o *Options) (control.Controller, error) {
+	{name: nodeipam.Name, alias: "nodeipam", account: "node-controller", source: "cidrAllocator", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		if !o.AllocateNodeCIDRs || len(o.ClusterCIDR) == 0 {
 			return nil, nil
 		}
 		return nodeipam.New(env, o.ClusterCIDR, o.NodeCIDRMaskSize)
 	}},
-	{name: nodelifecycle.Name, alias: "nodelifecycle", source: nodelifecycle.Source, make: func(env *control.Env, o *Options) (control.Controller, error) {
+	{name: nodelifecycle.Name, alias: "nodelifecycle", account: "node-controller", source: nodelifecycle.Source, make: func(env *control.Env, o *Options) (control.Controller, error) {
 		return nodelifecycle.New(env, o.NodeMonitorGracePeriod), nil
 	}},
-	{name: tainteviction.Name, make: func(env *control.Env, _ *Options) (control.Controller, error) {
+	{name: tainteviction.Name, account: "node-controller", make: func(env *control.Env, _ *Options) (control.Controller, error) {
 		return tainteviction.New(env), nil
 	}},
-	{name: podgc.Name, alias: "podgc", make: func(env *control.Env, o *Options) (control.Controller, error) {
+	{name: podgc.Name, alias: "podgc", account: "pod-garbage-collector", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		return podgc.New(env, o.TerminatedPodThreshold), nil
 	}},
 	{name: clusterrole.Name, alias: "clusterrole-aggregation", make: func(env *control.Env, _ *Options) (control.Controller, error) {
 		return clusterrole.New(env), nil
 	}},
-	{name: garbage.Name, alias: "garbagecollector", make: func(env *control.Env, o *Options) (control.Controller, error) {
+	{name: garbage.Name, alias: "garbagecollector", account: "generic-garbage-collector", make: func(env *control.Env, o *Options) (control.Controller, error) {
 		if !o.EnableGarbageCollection {
 			return nil, nil
 		}

@@ -28,6 +28,7 @@ type Options struct {
 	ClusterCIDR       []string // at most one of each family
 	NodeCIDRMaskSize  int      // of an IPv4 node range, in bits
 
+	ServiceAccounts         bool          // each controller is a service account of its own
 	NodeMonitorGracePeriod  time.Duration // without a sign of life a node is unknown
 	TerminatedPodThreshold  int           // ended pods above it are deleted, oldest first
 	DeploymentSyncs         int
@@ -51,6 +52,8 @@ func NewOptions() *Options {
 	o.Election.AddTo(o.Flags)
 	o.StringSliceVar(&o.Controllers, "controllers", []string{"*"},
 		"controllers to run: * for all, NAME for one, -NAME for all but one, of "+strings.Join(names(), ", "))
+	o.BoolVar(&o.ServiceAccounts, "use-service-account-credentials", false,
+		"run each controller as a service account of its own, with the rights of its role; else all have the rights of this process")
 	o.StringVar(&o.RootCAFile, "root-ca-file", "", "PEM file that is published as kube-root-ca.crt in each namespace; empty means the kubeconfig's authority")
 	o.BoolVar(&o.AllocateNodeCIDRs, "allocate-node-cidrs", true, "give each node a range of --cluster-cidr for its pods")
 	o.StringSliceVar(&o.ClusterCIDR, "cluster-cidr", nil, "range of pod addresses, one for each address family; empty gives nodes none")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -70,7 +71,11 @@ func (o *Options) lead(ctx context.Context, config *rest.Config, events *compone
 	var envs []*control.Env
 	run := make([]func() error, 0, len(entries))
 	for _, e := range entries {
-		env, err := newEnv(config, e, factory, events)
+		own := config
+		if o.ServiceAccounts {
+			own = asAccount(config, client.CoreV1().ServiceAccounts(metav1.NamespaceSystem), cmp.Or(e.account, e.name))
+		}
+		env, err := newEnv(own, e, factory, events)
 		if err != nil {
 			return err
 		}

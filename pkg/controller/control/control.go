@@ -14,8 +14,8 @@
 //
 // Two rules keep a controller from acting on what is no longer so. A sync whose
 // own earlier writes are not in the cache yet stops and waits for them (Writes).
-// An object that another actor writes too is patched, never replaced, so two
-// writers of different fields cannot conflict (MergePatch).
+// What is written are the fields that the controller owns, by a patch where its role
+// allows one (MergePatch), and else guarded by the revision that it has read (Newer).
 package control
 
 import (

@@ -3,6 +3,7 @@ package control
 import (
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -31,6 +32,15 @@ func (w *Writes) Made(key string, store cache.Store, obj metav1.Object) {
 func (w *Writes) Removed(key string, store cache.Store, obj metav1.Object) {
 	name, uid := Key(obj), obj.GetUID()
 	w.expect(key, func() bool { return leaving(store, name, uid) })
+}
+
+// Newer returns the error of a write that was guarded by the revision that a cache
+// had, and nil for a conflict: there is a newer state, and its event wakes the key.
+func Newer(err error) error {
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
 }
 
 func (w *Writes) expect(key string, seen func() bool) {

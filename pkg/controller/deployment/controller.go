@@ -295,23 +295,14 @@ func (c *Controller) writeStatus(ctx context.Context, key string, d *appsv1.Depl
 	if p.current == "" && equality.Semantic.DeepEqual(d.Status, p.status) {
 		return nil
 	}
-	fields := func(revision string, status appsv1.DeploymentStatus) any {
-		return map[string]any{
-			"metadata": map[string]any{"annotations": map[string]string{revisionAnnotation: revision}},
-			"status":   status,
-		}
+	next := d.DeepCopy()
+	next.Status = p.status
+	if p.current != "" {
+		metav1.SetMetaDataAnnotation(&next.ObjectMeta, revisionAnnotation, p.current)
 	}
-	was := d.Annotations[revisionAnnotation]
-	if p.current == "" {
-		p.current = was
-	}
-	patch, err := control.MergePatch(d, fields(was, d.Status), fields(p.current, p.status))
-	if err != nil || patch == nil {
-		return err
-	}
-	made, err := c.env.Client.AppsV1().Deployments(d.Namespace).Patch(ctx, d.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+	made, err := c.env.Client.AppsV1().Deployments(d.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{})
 	if err != nil {
-		return err
+		return control.Newer(err)
 	}
 	c.writes.Made(key, c.deploymentStore, made)
 	return nil

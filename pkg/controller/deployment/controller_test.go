@@ -64,7 +64,7 @@ func TestTheStatusIsOneWriteWithTheRevision(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := w.Writes()
-	if strings.Count(got, "\n") != 0 || !strings.HasPrefix(got, "patch deployments/status default/hello-node ") ||
+	if strings.Count(got, "\n") != 0 || !strings.HasPrefix(got, "update deployments/status default/hello-node ") ||
 		!strings.Contains(got, `"deployment.kubernetes.io/revision":"1"`) || !strings.Contains(got, `"observedGeneration":1`) {
 		t.Errorf("writes: %s", got)
 	}

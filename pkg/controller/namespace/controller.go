@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
@@ -106,18 +105,15 @@ func (c *controller) sync(ctx context.Context, name string) error {
 }
 
 func (c *controller) writeConditions(ctx context.Context, ns *v1.Namespace, p *progress) error {
-	next := v1.NamespaceStatus{Phase: v1.NamespaceTerminating, Conditions: p.conditions(ns.Status.Conditions, time.Now())}
-	if equality.Semantic.DeepEqual(ns.Status, next) {
+	status := v1.NamespaceStatus{Phase: v1.NamespaceTerminating, Conditions: p.conditions(ns.Status.Conditions, time.Now())}
+	if equality.Semantic.DeepEqual(ns.Status, status) {
 		return nil
 	}
-	fields := func(status v1.NamespaceStatus) any { return map[string]any{"status": status} }
-	patch, err := control.MergePatch(ns, fields(ns.Status), fields(next))
-	if err != nil || patch == nil {
-		return err
-	}
-	made, err := c.env.Client.CoreV1().Namespaces().Patch(ctx, ns.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+	next := ns.DeepCopy()
+	next.Status = status
+	made, err := c.env.Client.CoreV1().Namespaces().UpdateStatus(ctx, next, metav1.UpdateOptions{})
 	if err == nil {
 		c.writes.Made(ns.Name, c.store, made)
 	}
-	return err
+	return control.Newer(err)
 }

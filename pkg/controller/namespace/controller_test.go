@@ -79,7 +79,7 @@ func TestWhatIsLeftIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := w.Writes()
-	for _, want := range []string{"patch namespaces/status /ns ", "pods. has 1 resource instances, secrets. has 1 resource instances",
+	for _, want := range []string{"update namespaces/status /ns ", "pods. has 1 resource instances, secrets. has 1 resource instances",
 		"Some content in the namespace has finalizers remaining: example.com/keep in 1 resource instances"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("wrote %s\nwithout %s", got, want)

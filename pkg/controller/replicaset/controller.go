@@ -19,7 +19,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	appslisters "k8s.io/client-go/listers/apps/v1"
 	"k8s.io/client-go/tools/cache"
 
@@ -220,14 +219,11 @@ func (c *Controller) writeStatus(ctx context.Context, key string, rs *appsv1.Rep
 	if equality.Semantic.DeepEqual(rs.Status, status) {
 		return nil
 	}
-	fields := func(status appsv1.ReplicaSetStatus) any { return map[string]any{"status": status} }
-	patch, err := control.MergePatch(rs, fields(rs.Status), fields(status))
-	if err != nil || patch == nil {
-		return err
-	}
-	made, err := c.env.Client.AppsV1().ReplicaSets(rs.Namespace).Patch(ctx, rs.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+	next := rs.DeepCopy()
+	next.Status = status
+	made, err := c.env.Client.AppsV1().ReplicaSets(rs.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{})
 	if err != nil {
-		return err
+		return control.Newer(err)
 	}
 	c.writes.Made(key, c.sets.GetStore(), made)
 	return nil

@@ -77,7 +77,7 @@ func TestSurplusPodsAreDeleted(t *testing.T) {
 	}
 }
 
-func TestTheStatusIsOnePatch(t *testing.T) {
+func TestTheStatusIsOneWrite(t *testing.T) {
 	rs := web(2)
 	leaving := member(rs, "c", func(p *v1.Pod) { now := metav1.Now(); p.DeletionTimestamp = &now; p.Finalizers = []string{"x/y"} })
 	ended := member(rs, "d", func(p *v1.Pod) { p.Status.Phase = v1.PodFailed })
@@ -85,7 +85,7 @@ func TestTheStatusIsOnePatch(t *testing.T) {
 	if err := c.sync(context.Background(), "ns/web"); err != nil {
 		t.Fatal(err)
 	}
-	want := `patch replicasets/status ns/web {"metadata":{"uid":"web"},"status":{"availableReplicas":1,"fullyLabeledReplicas":2,"observedGeneration":1,"readyReplicas":1,"replicas":2,"terminatingReplicas":1}}`
+	want := `update replicasets/status ns/web {"status":{"availableReplicas":1,"fullyLabeledReplicas":2,"observedGeneration":1,"readyReplicas":1,"replicas":2,"terminatingReplicas":1}}`
 	if got := w.Writes(); got != want {
 		t.Errorf("writes:\n%s\nwant:\n%s", got, want)
 	}

@@ -4,6 +4,7 @@ package controltest
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func Cache[T any](t *testing.T, informer cache.SharedIndexInformer, objects ...T
 }
 
 // Writes lists the writes so far, one a line: "create pods ns/", "patch
-// deployments/status ns/hello {...}", and forgets them.
+// replicasets ns/hello {...}", and forgets them.
 func (w *World) Writes() string {
 	var out []string
 	for _, action := range w.Client.Actions() {
@@ -72,14 +73,34 @@ func (w *World) Writes() string {
 			object := a.Object.(metav1.Object)
 			out = append(out, fmt.Sprintf("create %s %s/%s", resource, a.Namespace, cmp.Or(object.GetName(), object.GetGenerateName())))
 		case clienttesting.UpdateActionImpl:
-			name := a.Object.(metav1.Object).GetName()
-			out = append(out, fmt.Sprintf("update %s %s/%s", resource, a.Namespace, name))
+			object := a.Object.(metav1.Object)
+			out = append(out, strings.TrimSpace(fmt.Sprintf("update %s %s/%s %s", resource, a.Namespace, object.GetName(), status(a))))
 		case clienttesting.DeleteActionImpl:
 			out = append(out, fmt.Sprintf("delete %s %s/%s", resource, a.Namespace, a.Name))
 		}
 	}
 	w.Client.ClearActions()
 	return strings.Join(out, "\n")
+}
+
+// status is what an update of a status may change, as JSON; "" for another update.
+func status(a clienttesting.UpdateActionImpl) string {
+	if a.Subresource != "status" {
+		return ""
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(a.Object)
+	if err != nil {
+		return err.Error()
+	}
+	written := map[string]any{"status": content["status"]}
+	if annotations := a.Object.(metav1.Object).GetAnnotations(); len(annotations) > 0 {
+		written["metadata"] = map[string]any{"annotations": annotations}
+	}
+	text, err := json.Marshal(written)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // Events lists the Events so far, one a line: "Normal Reason text", and forgets them.
