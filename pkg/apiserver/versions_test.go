@@ -79,3 +79,14 @@ func TestWatchInBothVersions(t *testing.T) {
 		})
 	}
 }
+
+// Warnings about the rest of an object say nothing to who writes its status.
+func TestNoWarningsOfStatus(t *testing.T) {
+	claims := "/api/v1/namespaces/" + namespace(t) + "/persistentvolumeclaims"
+	fraction := []string{`299 - "spec.resources.requests[storage]: fractional byte value \"1500m\" is invalid, must be an integer"`}
+	run(t, []exchange{
+		{"create", "POST", claims, `{"metadata":{"name":"a"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1.5"}}}}`, nil, 201, nil, fraction},
+		{"update", "PATCH", claims + "/a", `{"metadata":{"labels":{"k":"v"}}}`, []string{mergeType}, 200, nil, fraction},
+		{"status", "PATCH", claims + "/a/status", `{"status":{"phase":"Lost"}}`, []string{mergeType}, 200, map[string]any{"status.phase": "Lost"}, []string{}},
+	})
+}

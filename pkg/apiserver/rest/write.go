@@ -254,8 +254,10 @@ func validateFinalizers(obj api.Object) (errs field.ErrorList) {
 	return errs
 }
 
+// warn speaks of what a client may have written: not of the rest of an object of
+// which it writes the status alone.
 func (w *write) warn(obj, old api.Object) {
-	if w.resource.Warnings == nil {
+	if w.resource.Warnings == nil || w.sub != nil && w.sub.Get == nil {
 		return
 	}
 	for _, text := range w.resource.Warnings(w.ctx, obj, old) {
