@@ -100,8 +100,13 @@ func (c *call) served(obj api.Object) (api.Object, error) {
 
 // insert takes a decoded object through the chain and stores it.
 func (w *write) insert(served api.Object) (wire.Source, error) {
+	retriable := served.GetName() == "" || w.companion != nil
 	for attempt := 1; ; attempt++ {
-		obj, err := w.stored(served.DeepCopyObject().(api.Object))
+		attempted := served
+		if retriable {
+			attempted = served.DeepCopyObject().(api.Object)
+		}
+		obj, err := w.stored(attempted)
 		if err != nil {
 			return nil, err
 		}

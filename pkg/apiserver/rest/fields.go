@@ -27,7 +27,13 @@ type fieldManagers struct {
 	types  func() managedfields.TypeConverter
 
 	mu   sync.Mutex
-	made map[managerKey]*managedfields.FieldManager
+	made map[managerKey]*fieldManager
+}
+
+// fieldManager is that of one kind or subresource.
+type fieldManager struct {
+	*managedfields.FieldManager
+	alike alike
 }
 
 // Warm reads what the first write would else have to wait for: a tenth of a
@@ -45,7 +51,7 @@ func newFieldManagers(scheme *runtime.Scheme) *fieldManagers {
 		types: sync.OnceValue(func() managedfields.TypeConverter {
 			return &structs{TypeConverter: mergetypes.New(scheme)}
 		}),
-		made: map[managerKey]*managedfields.FieldManager{},
+		made: map[managerKey]*fieldManager{},
 	}
 }
 
@@ -54,7 +60,22 @@ func (f *fieldManagers) created(w *write, obj api.Object) error {
 	if w.applied {
 		return nil
 	}
-	return f.track(w, obj, w.resource.New())
+	manager, err := f.of(w.call)
+	if err != nil {
+		return err
+	}
+	if len(obj.GetManagedFields()) > 0 { // they may be of others
+		return f.track(w, obj, w.resource.New())
+	}
+	if fields, ok := manager.alike.fields(w.manager, obj); ok {
+		obj.SetManagedFields(fields)
+		return nil
+	}
+	made := obj.DeepCopyObject().(api.Object)
+	if err = f.track(w, obj, w.resource.New()); err == nil {
+		manager.alike.remember(w.manager, made, obj.GetManagedFields())
+	}
+	return err
 }
 
 // changed notes which fields of current the client has changed.
@@ -110,7 +131,7 @@ func (f *fieldManagers) apply(w *write, present api.Object, wanted *unstructured
 }
 
 // of returns the manager of the call's kind and subresource.
-func (f *fieldManagers) of(c *call) (*managedfields.FieldManager, error) {
+func (f *fieldManagers) of(c *call) (*fieldManager, error) {
 	key := managerKey{gvk: c.kind.GVK}
 	if c.sub != nil {
 		key.subresource = c.sub.Name
@@ -121,12 +142,14 @@ func (f *fieldManagers) of(c *call) (*managedfields.FieldManager, error) {
 		return manager, nil
 	}
 	version := key.gvk.GroupVersion()
-	manager, err := managedfields.NewDefaultFieldManager(f.types(), converter{f.scheme, c.resource}, noDefaults{}, f.scheme,
+	upstream, err := managedfields.NewDefaultFieldManager(f.types(), converter{f.scheme, c.resource}, noDefaults{}, f.scheme,
 		key.gvk, version, key.subresource, resetFields(c, fieldpath.APIVersion(version.String())))
-	if err == nil {
-		f.made[key] = manager
+	if err != nil {
+		return nil, err
 	}
-	return manager, err
+	manager := &fieldManager{FieldManager: upstream}
+	f.made[key] = manager
+	return manager, nil
 }
 
 // resetFields are the fields that a write leaves as they were, so that its

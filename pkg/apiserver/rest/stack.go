@@ -4,7 +4,7 @@ import "runtime"
 
 // writeStack is how deep a write goes, in bytes, by far: decoding, comparing
 // and encoding recurse through the object.
-const writeStack = 10 << 10
+const writeStack = 20 << 10
 
 // growStack makes room for a write at once. A request's goroutine begins with a few
 // kilobytes, and to double them again and again, each time moving a deeper
