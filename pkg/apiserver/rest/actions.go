@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	policyv1 "k8s.io/api/policy/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -13,7 +11,7 @@ import (
 	"slowmo/pkg/apiserver/request"
 )
 
-// Two actions are other verbs under another name.
+// An action that is another verb under another name.
 
 // bind is a create of a Binding in a namespace: the same as one of a pod's own
 // binding, which takes the name from the path.
@@ -28,29 +26,6 @@ func (h *Handler) bind(ctx context.Context, namespace, _ string, body api.Object
 	w := &write{call: c, options: &metav1.CreateOptions{}}
 	m := &modification{write: w, edit: func(api.Object) (api.Object, error) { return body, nil }}
 	if _, err := m.run(); err != nil {
-		return nil, c.apiError(err)
-	}
-	return success(201), nil
-}
-
-// evict deletes a pod unless that would disturb its application too much.
-//
-// https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
-func (h *Handler) evict(ctx context.Context, namespace, name string, body api.Object) (runtime.Object, error) {
-	eviction, ok := body.(*policyv1.Eviction)
-	if !ok || eviction.Name != name {
-		return nil, apierrors.NewBadRequest("name in URL does not match name in Eviction object")
-	}
-	options := eviction.DeleteOptions
-	if options == nil {
-		options = &metav1.DeleteOptions{}
-	}
-	c, err := h.onPod(ctx, namespace, name)
-	if err != nil {
-		return nil, err
-	}
-	d := &deletion{call: c, options: options, name: name}
-	if err := d.run(); err != nil {
 		return nil, c.apiError(err)
 	}
 	return success(201), nil

@@ -101,6 +101,9 @@ func (w *write) act(name string, body api.Object) error {
 	if err := matchNamespace(w.namespace, body); err != nil {
 		return err
 	}
+	if err := shareDryRun(body, w.options.(*metav1.CreateOptions).DryRun); err != nil {
+		return err
+	}
 	attributes := w.attributes(request.Create, body, nil)
 	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {
 		return err

@@ -60,7 +60,7 @@ var Resource = &api.Resource{
 			Name: "ephemeralcontainers", Verbs: []string{"get", "patch", "update"},
 			Get: wholePod, Put: putEphemeralContainers, Validate: validateEphemeralUpdate,
 		},
-		api.Connect("eviction", policyv1.SchemeGroupVersion.WithKind("Eviction"), "create"),
+		api.Action("eviction", policyv1.SchemeGroupVersion.WithKind("Eviction"), func() api.Object { return &policyv1.Eviction{} }),
 		api.Connect("exec", api.CoreKind("PodExecOptions"), "create", "get"),
 		api.Connect("log", api.CoreKind("Pod"), "get"),
 		api.Connect("portforward", api.CoreKind("PodPortForwardOptions"), "create", "get"),
