@@ -51,19 +51,22 @@ build: ## build all programs into bin/
 
 test: race e2e ## run all tests, the end-to-end ones included
 
-e2e: test-deps build ## run the tests on real processes and containers
+e2e: test-deps build peers ## run the tests on real processes and containers
 	go test -count=1 -p 1 -timeout 20m ./test/...
 
 race: test-deps ## run the packages' tests with the race detector
 	CGO_ENABLED=1 go test -race $(UNIT)
+
+peers: ## build upstream's kube-apiserver and etcd, which tests and benchmarks run beside ours
+	@test/upstream/build.sh bin/upstream
 
 lint: ## go vet, gofmt and staticcheck
 	@unformatted=$$(gofmt -l cmd pkg test); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
-bench: deps build ## measure what a person waits for, beside the bare runtime
-	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
+bench: deps build peers ## measure what a person waits for, beside the bare runtime and kube-apiserver
+	KUBE_APISERVER=$(CURDIR)/bin/upstream/kube-apiserver ETCD=$(CURDIR)/bin/upstream/etcd go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
 
 ci: lint test ## what .ci/run runs
 
@@ -93,4 +96,4 @@ if [ $${#missing[@]} -gt 0 ]; then \
 fi
 endef
 
-.PHONY: up down status deps build test e2e race lint bench ci clean test-deps help
+.PHONY: up down status deps build test e2e peers race lint bench ci clean test-deps help

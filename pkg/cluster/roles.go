@@ -19,21 +19,22 @@ func monitoring() pki.Identity {
 	return pki.Identity{User: "prometheus", Groups: []string{"system:monitoring"}}
 }
 
-// roles are the rights that a user here needs beside upstream's roles, by the
-// names of their ClusterRoles.
+// roles are the rights that a user here has beside those that upstream gives. Each is
+// a ClusterRole of its own, with rules, or one of upstream's, and a binding of that name.
 var roles = []struct {
-	name string
-	user string
-	rule rbacv1.PolicyRule
-}{{
+	name, user string
+	rules      []rbacv1.PolicyRule // of the ClusterRole name
+	existing   string              // ClusterRole; then there are no rules
+}{
 	// Host ports are the proxy's, so it has to know the pods that have some.
-	"slowmo:host-ports", pki.Proxy().User,
-	rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list", "watch"}},
-}, {
+	{name: "slowmo:host-ports", user: pki.Proxy().User,
+		rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list", "watch"}}}},
 	// What the kubelet asks about somebody who wants its metrics.
-	"slowmo:monitoring", monitoring().User,
-	rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes/metrics"}, Verbs: []string{"get"}},
-}}
+	{name: "slowmo:monitoring", user: monitoring().User,
+		rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes/metrics"}, Verbs: []string{"get"}}}},
+	// And about the API server that asks for a log or an exec on a person's behalf.
+	{name: "slowmo:apiserver-kubelet-client", user: pki.KubeletClient().User, existing: "system:kubelet-api-admin"},
+}
 
 // grant gives the roles, and writes Prometheus' configuration.
 func (c *Cluster) grant(ctx context.Context) error {
@@ -45,26 +46,38 @@ func (c *Cluster) grant(ctx context.Context) error {
 		return err
 	}
 	for _, r := range roles {
-		if err := grantRole(ctx, client, r.name, r.user, r.rule); err != nil {
-			return fmt.Errorf("give ClusterRole %s to %s: %w", r.name, r.user, err)
+		role := r.existing
+		if role == "" {
+			role = r.name
+			if err := makeRole(ctx, client, r.name, r.rules); err != nil {
+				return fmt.Errorf("make ClusterRole %s: %w", r.name, err)
+			}
+		}
+		if err := bindRole(ctx, client, r.name, role, r.user); err != nil {
+			return fmt.Errorf("give ClusterRole %s to %s: %w", role, r.user, err)
 		}
 	}
 	return nil
 }
 
-// grantRole makes the role and its binding, and leaves those that are there.
-func grantRole(ctx context.Context, client kubernetes.Interface, name, user string, rule rbacv1.PolicyRule) error {
-	meta := metav1.ObjectMeta{Name: name}
+// makeRole makes the role, or leaves the one that is there.
+func makeRole(ctx context.Context, client kubernetes.Interface, name string, rules []rbacv1.PolicyRule) error {
 	_, err := client.RbacV1().ClusterRoles().Create(ctx,
-		&rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{rule}}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: meta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules}, metav1.CreateOptions{})
+	return unlessExists(err)
+}
+
+// bindRole makes the binding, or leaves the one that is there.
+func bindRole(ctx context.Context, client kubernetes.Interface, name, role, user string) error {
+	_, err := client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 	}, metav1.CreateOptions{})
+	return unlessExists(err)
+}
+
+func unlessExists(err error) error {
 	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}
