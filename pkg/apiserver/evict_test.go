@@ -63,26 +63,27 @@ func TestEviction(t *testing.T) {
 		name, pod, options string
 		code               int
 		message, cause     string
+		retry              string // the header Retry-After
 		gone               bool
 	}{
-		{"no pod", "absent", "", 404, `pods "absent" not found`, "", true},
-		{"no budget, rehearsed", "free", `,"deleteOptions":{"dryRun":["All"]}`, 201, "", "", false},
-		{"no budget", "free", "", 201, "", "", true},
-		{"another pod of the name", "kept", `,"deleteOptions":{"preconditions":{"uid":"other"}}`, 409, "", "", false},
-		{"a spent budget", "spent", "", 429, refusal, "The disruption budget spent needs 1 healthy pods and has 1 currently", false},
-		{"a spent budget, rehearsed", "spent", `,"deleteOptions":{"dryRun":["All"]}`, 429, refusal, "The disruption budget spent needs 1 healthy pods and has 1 currently", false},
-		{"a pod that does not count", "unready", "", 201, "", "", true},
-		{"a budget that is not known yet", "new", "", 429, refusal, "The disruption budget new is still being processed by the server.", false},
-		{"two budgets", "twice", "", 201, "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.", "", false},
-		{"a budget with room, rehearsed", "one", `,"deleteOptions":{"dryRun":["All"]}`, 201, "", "", false},
-		{"an unready pod that may always go", "always", "", 201, "", "", true},
-		{"a budget with room", "one", "", 201, "", "", true},
+		{"no pod", "absent", "", 404, `pods "absent" not found`, "", "", true},
+		{"no budget, rehearsed", "free", `,"deleteOptions":{"dryRun":["All"]}`, 201, "", "", "", false},
+		{"no budget", "free", "", 201, "", "", "", true},
+		{"another pod of the name", "kept", `,"deleteOptions":{"preconditions":{"uid":"other"}}`, 409, "", "", "", false},
+		{"a spent budget", "spent", "", 429, refusal, "The disruption budget spent needs 1 healthy pods and has 1 currently", "", false},
+		{"a spent budget, rehearsed", "spent", `,"deleteOptions":{"dryRun":["All"]}`, 429, refusal, "The disruption budget spent needs 1 healthy pods and has 1 currently", "", false},
+		{"a pod that does not count", "unready", "", 201, "", "", "", true},
+		{"a budget that is not known yet", "new", "", 429, refusal, "The disruption budget new is still being processed by the server.", "10", false},
+		{"two budgets", "twice", "", 201, "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.", "", "", false},
+		{"a budget with room, rehearsed", "one", `,"deleteOptions":{"dryRun":["All"]}`, 201, "", "", "", false},
+		{"an unready pod that may always go", "always", "", 201, "", "", "", true},
+		{"a budget with room", "one", "", 201, "", "", "", true},
 	} {
 		got := evict(t, ns, test.pod, test.options)
 		if got.code != test.code || test.message != "" && got.at("message") != test.message {
 			t.Errorf("%s: %d %s", test.name, got.code, got.raw)
 		}
-		if test.cause != "" && (got.at("details.causes.0.message") != test.cause || got.at("details.causes.0.reason") != "DisruptionBudget" || got.header.Get("Retry-After") != "10") {
+		if test.cause != "" && (got.at("details.causes.0.message") != test.cause || got.at("details.causes.0.reason") != "DisruptionBudget" || got.header.Get("Retry-After") != test.retry) {
 			t.Errorf("%s: %s, Retry-After %q", test.name, got.raw, got.header.Get("Retry-After"))
 		}
 		if (pod(test.pod).code == http.StatusNotFound) != test.gone {

@@ -72,7 +72,7 @@ func (e *eviction) spend(budget *policyv1.PodDisruptionBudget, pod string) error
 	resource := schema.GroupResource{Group: policyv1.GroupName, Resource: "poddisruptionbudget"}
 	switch {
 	case status.ObservedGeneration < budget.Generation:
-		return tooMany(stillProcessed(budget.Name))
+		return stillProcessed(budget.Name)
 	case status.DisruptionsAllowed < 0:
 		return apierrors.NewForbidden(resource, budget.Name, errors.New("pdb disruptions allowed is negative"))
 	case len(status.DisruptedPods) > maxDisrupted:
@@ -93,13 +93,16 @@ func (e *eviction) spend(budget *policyv1.PodDisruptionBudget, pod string) error
 	return nil
 }
 
-func stillProcessed(budget string) string {
-	return fmt.Sprintf("The disruption budget %s is still being processed by the server.", budget)
+// stillProcessed: clients are told when to try again.
+func stillProcessed(budget string) *apierrors.StatusError {
+	return tooMany(fmt.Sprintf("The disruption budget %s is still being processed by the server.", budget), 10)
 }
 
-func exhausted(budget *policyv1.PodDisruptionBudget) error {
+// exhausted: nobody knows when there will be room. Without a time client-go does
+// not try again by itself but tells who asked.
+func exhausted(budget *policyv1.PodDisruptionBudget) *apierrors.StatusError {
 	err := tooMany(fmt.Sprintf("The disruption budget %s needs %d healthy pods and has %d currently",
-		budget.Name, budget.Status.DesiredHealthy, budget.Status.CurrentHealthy))
+		budget.Name, budget.Status.DesiredHealthy, budget.Status.CurrentHealthy), 0)
 	condition := meta.FindStatusCondition(budget.Status.Conditions, policyv1.DisruptionAllowedCondition)
 	if condition != nil && condition.Reason == policyv1.SyncFailedReason {
 		err.ErrStatus.Message += " " + condition.Message
@@ -107,12 +110,8 @@ func exhausted(budget *policyv1.PodDisruptionBudget) error {
 	return err
 }
 
-// retryEviction is how many seconds clients are told to wait.
-const retryEviction = 10
-
-// tooMany is the answer that makes clients try again later.
-func tooMany(cause string) *apierrors.StatusError {
-	err := apierrors.NewTooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", retryEviction)
+func tooMany(cause string, retryAfter int) *apierrors.StatusError {
+	err := apierrors.NewTooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", retryAfter)
 	err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: policyv1.DisruptionBudgetCause, Message: cause})
 	return err
 }

@@ -106,7 +106,7 @@ func (e *eviction) within(budget *policyv1.PodDisruptionBudget, pod *corev1.Pod)
 	}
 	err := e.delete()
 	if apierrors.IsConflict(err) && !pinned {
-		return tooMany(stillProcessed(budget.Name))
+		return stillProcessed(budget.Name)
 	}
 	return err
 }
