@@ -1,14 +1,14 @@
 package apps
 
 import (
-	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/api/apitest"
 )
 
 const template = `{metadata: {labels: {app: x}}, spec: {containers: [{name: c, image: "i:1"}]}}`
@@ -60,18 +60,7 @@ func TestValidate(t *testing.T) {
 			[]string{"spec.progressDeadlineSeconds: Invalid value: 50: must be greater than minReadySeconds"}},
 		"negative": {"{replicas: -1, " + selector + "}", []string{"spec.replicas: Invalid value: -1: must be greater than or equal to 0"}},
 	} {
-		check(t, name, validateDeployment(deploymentOf(t, c.spec)), c.want)
-	}
-}
-
-func check(t *testing.T, name string, errs field.ErrorList, want []string) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("%s: got\n\t%s\nwant\n\t%s", name, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+		apitest.Errors(t, name, validateDeployment(deploymentOf(t, c.spec)), c.want...)
 	}
 }
 
@@ -91,9 +80,9 @@ func TestDeploymentUpdate(t *testing.T) {
 		t.Errorf("another size: generation %d", d.Generation)
 	}
 	d.Spec.Selector.MatchLabels["app"] = "z"
-	check(t, "another selector", validateDeploymentUpdate(d, old), []string{
+	apitest.Errors(t, "another selector", validateDeploymentUpdate(d, old),
 		"spec.template.metadata.labels: Invalid value: {\"app\":\"x\"}: `selector` does not match template `labels`",
-		`spec.selector: Invalid value: {"matchLabels":{"app":"z"}}: field is immutable`})
+		`spec.selector: Invalid value: {"matchLabels":{"app":"z"}}: field is immutable`)
 }
 
 func TestDeploymentStatus(t *testing.T) {
@@ -110,9 +99,9 @@ func TestDeploymentStatus(t *testing.T) {
 	if *d.Spec.Replicas != 1 || d.Labels != nil {
 		t.Error("a status write changed more than the status")
 	}
-	check(t, "status", validateDeploymentStatus(d, old), []string{
+	apitest.Errors(t, "status", validateDeploymentStatus(d, old),
 		"status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas",
-		"status.collisionCount: Invalid value: 0: cannot be decremented"})
+		"status.collisionCount: Invalid value: 0: cannot be decremented")
 }
 
 func TestScale(t *testing.T) {

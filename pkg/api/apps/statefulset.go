@@ -13,12 +13,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/claim"
 	"slowmo/pkg/api/core/poddefaults"
 	"slowmo/pkg/api/core/podtemplate"
+	"slowmo/pkg/api/core/podwarnings"
 )
 
 // StatefulSet is the resource statefulsets.
@@ -129,8 +131,11 @@ func prepareStatefulSetUpdate(_ context.Context, obj, old api.Object) {
 }
 
 func statefulSetWarnings(ctx context.Context, obj, old api.Object) []string {
-	out := warnings(statefulSetTemplate, false)(ctx, obj, old)
-	if ptr.Deref(obj.(*appsv1.StatefulSet).Spec.RevisionHistoryLimit, 0) < 0 {
+	spec, out := &obj.(*appsv1.StatefulSet).Spec, warnings(statefulSetTemplate, false)(ctx, obj, old)
+	for i := range spec.VolumeClaimTemplates {
+		out = append(out, podwarnings.Claim(&spec.VolumeClaimTemplates[i].Spec, field.NewPath("spec", "volumeClaimTemplates").Index(i).Child("spec"))...)
+	}
+	if ptr.Deref(spec.RevisionHistoryLimit, 0) < 0 {
 		out = append(out, "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
 	}
 	return out

@@ -6,12 +6,14 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api/apitest"
 )
 
 const claims = "volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]"
 
 func statefulSetOf(t *testing.T, spec string) *appsv1.StatefulSet {
-	return objectOf[*appsv1.StatefulSet](t, StatefulSet, "spec: {"+spec+"}")
+	return apitest.Object[*appsv1.StatefulSet](t, StatefulSet, "spec: {"+spec+"}")
 }
 
 func TestStatefulSetDefaults(t *testing.T) {
@@ -58,7 +60,7 @@ func TestStatefulSetValidate(t *testing.T) {
 		"claim": {"volumeClaimTemplates: [{metadata: {name: d}}], " + selected, []string{
 			"spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required", "spec.volumeClaimTemplates[0].spec.resources[storage]: Required value"}},
 	} {
-		check(t, name, validateStatefulSet(statefulSetOf(t, c.spec)), c.want)
+		apitest.Errors(t, name, validateStatefulSet(statefulSetOf(t, c.spec)), c.want...)
 	}
 }
 
@@ -67,20 +69,20 @@ func TestStatefulSetUpdate(t *testing.T) {
 	sts := old.DeepCopy()
 	sts.Spec.Replicas, sts.Spec.RevisionHistoryLimit, sts.Spec.MinReadySeconds = ptr.To[int32](3), ptr.To[int32](1), 5
 	prepareStatefulSetUpdate(t.Context(), sts, old)
-	check(t, "what may change", validateStatefulSetUpdate(sts, old), nil)
+	apitest.Errors(t, "what may change", validateStatefulSetUpdate(sts, old))
 	if sts.Generation != 1 {
 		t.Errorf("generation %d", sts.Generation)
 	}
 	sts.Spec.ServiceName = "other"
 	sts.Spec.Template.Spec.Containers = nil
 	const forbidden = "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
-	check(t, "what may not", validateStatefulSetUpdate(sts, old), []string{"spec.template.spec.containers: Required value", forbidden})
+	apitest.Errors(t, "what may not", validateStatefulSetUpdate(sts, old), "spec.template.spec.containers: Required value", forbidden)
 
 	// A set from the days when its template was not validated can still be scaled.
 	old.Spec.Template.Spec.Containers, old.Spec.ServiceName = nil, "Not_A_Name"
 	sts = old.DeepCopy()
 	sts.Spec.Replicas = ptr.To[int32](7)
-	check(t, "an old one", validateStatefulSetUpdate(sts, old), nil)
+	apitest.Errors(t, "an old one", validateStatefulSetUpdate(sts, old))
 }
 
 func TestStatefulSetStatusAndScale(t *testing.T) {
@@ -88,11 +90,11 @@ func TestStatefulSetStatusAndScale(t *testing.T) {
 	old.Status.CollisionCount = ptr.To[int32](1)
 	sts := old.DeepCopy()
 	sts.Status = appsv1.StatefulSetStatus{Replicas: 1, ReadyReplicas: 2, AvailableReplicas: 3}
-	check(t, "status", validateStatefulSetStatus(sts, old), []string{
+	apitest.Errors(t, "status", validateStatefulSetStatus(sts, old),
 		"status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas",
 		"status.availableReplicas: Invalid value: 3: cannot be greater than status.replicas",
 		"status.availableReplicas: Invalid value: 3: cannot be greater than status.readyReplicas",
-		"status.collisionCount: Invalid value: 0: cannot be decremented"})
+		"status.collisionCount: Invalid value: 0: cannot be decremented")
 	scale, err := getStatefulSetScale(sts)
 	if err != nil || scale.(*autoscalingv1.Scale).Spec.Replicas != 1 || scale.(*autoscalingv1.Scale).Status.Selector != "app=x" {
 		t.Errorf("%+v, %v", scale, err)
@@ -100,9 +102,8 @@ func TestStatefulSetStatusAndScale(t *testing.T) {
 	if err := putStatefulSetScale(t.Context(), sts, &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 4}}); err != nil || *sts.Spec.Replicas != 4 {
 		t.Errorf("replicas %d, %v", *sts.Spec.Replicas, err)
 	}
-	sts.Spec.RevisionHistoryLimit = ptr.To[int32](-1)
-	if got := statefulSetWarnings(t.Context(), sts, old); len(got) != 1 ||
-		got[0] != "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended" {
-		t.Errorf("warnings %q", got)
-	}
+	const half = "volumeClaimTemplates: [{spec: {resources: {requests: {storage: 0.5}}}}], "
+	apitest.Warnings(t, StatefulSet, "", "spec: {revisionHistoryLimit: -1, "+half+selected+"}",
+		`spec.volumeClaimTemplates[0].spec.resources.requests[storage]: fractional byte value "500m" is invalid, must be an integer`,
+		"spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
 }

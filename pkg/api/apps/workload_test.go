@@ -3,38 +3,23 @@ package apps
 import (
 	"slices"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 
-	"slowmo/pkg/api"
+	"slowmo/pkg/api/apitest"
 )
-
-// objectOf decodes an object, strictly, and fills its defaults.
-func objectOf[T api.Object](t *testing.T, r *api.Resource, text string) T {
-	t.Helper()
-	obj := r.New()
-	if err := yaml.UnmarshalStrict([]byte(text), obj); err != nil {
-		t.Fatal(err)
-	}
-	if r.Default != nil {
-		r.Default(obj)
-	}
-	return obj.(T)
-}
 
 const selected = "selector: {matchLabels: {app: x}}, template: " + template
 
 func TestDaemonSetDefaults(t *testing.T) {
-	ds := objectOf[*appsv1.DaemonSet](t, DaemonSet, "spec: {"+selected+"}")
+	ds := apitest.Object[*appsv1.DaemonSet](t, DaemonSet, "spec: {"+selected+"}")
 	rolling := ds.Spec.UpdateStrategy.RollingUpdate
 	if *ds.Spec.RevisionHistoryLimit != 10 || ds.Spec.UpdateStrategy.Type != "RollingUpdate" ||
 		rolling.MaxUnavailable.IntVal != 1 || rolling.MaxSurge.IntVal != 0 || ds.Spec.Template.Spec.RestartPolicy != "Always" {
 		t.Errorf("%+v", ds.Spec)
 	}
-	ds = objectOf[*appsv1.DaemonSet](t, DaemonSet, "spec: {updateStrategy: {type: OnDelete}}")
+	ds = apitest.Object[*appsv1.DaemonSet](t, DaemonSet, "spec: {updateStrategy: {type: OnDelete}}")
 	if ds.Spec.UpdateStrategy.RollingUpdate != nil {
 		t.Error("OnDelete got a rolling update")
 	}
@@ -62,13 +47,13 @@ func TestDaemonSetValidate(t *testing.T) {
 			`spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"`,
 			"spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in DaemonSet is not Supported"}},
 	} {
-		check(t, name, validateDaemonSet(objectOf[*appsv1.DaemonSet](t, DaemonSet, "spec: {"+c.spec+"}")), c.want)
+		apitest.Errors(t, name, validateDaemonSet(apitest.Object[*appsv1.DaemonSet](t, DaemonSet, "spec: {"+c.spec+"}")), c.want...)
 	}
 }
 
 // TestTemplateGeneration follows the annotation that only the server writes.
 func TestTemplateGeneration(t *testing.T) {
-	old := objectOf[*appsv1.DaemonSet](t, DaemonSet, "spec: {"+selected+"}")
+	old := apitest.Object[*appsv1.DaemonSet](t, DaemonSet, "spec: {"+selected+"}")
 	if got := old.Annotations[appsv1.DeprecatedTemplateGeneration]; got != "0" {
 		t.Errorf("decoded: %q", got)
 	}
@@ -94,30 +79,30 @@ func TestTemplateGeneration(t *testing.T) {
 	if got := ds.Annotations[appsv1.DeprecatedTemplateGeneration]; got != "2" {
 		t.Errorf("a status write: %q", got)
 	}
-	check(t, "status", validateDaemonSetStatus(ds, old), []string{"status.numberReady: Invalid value: -1: must be greater than or equal to 0"})
+	apitest.Errors(t, "status", validateDaemonSetStatus(ds, old), "status.numberReady: Invalid value: -1: must be greater than or equal to 0")
 	ds.Spec.Selector.MatchLabels["app"] = "z"
 	ds.Spec.Template.Labels["app"] = "z"
-	check(t, "another selector", validateDaemonSetUpdate(ds, old), []string{
-		`spec.selector: Invalid value: {"matchLabels":{"app":"z"}}: field is immutable`})
+	apitest.Errors(t, "another selector", validateDaemonSetUpdate(ds, old),
+		`spec.selector: Invalid value: {"matchLabels":{"app":"z"}}: field is immutable`)
 }
 
 func TestControllerRevision(t *testing.T) {
-	revision := objectOf[*appsv1.ControllerRevision](t, ControllerRevision, `{data: {a: 1}, revision: 3, metadata: {name: r, ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: d, controller: true}]}}`)
-	check(t, "plain", validateControllerRevision(revision), nil)
-	row := controllerRevisionRow(revision, time.Now())
-	if want := []any{"r", "daemonset.apps/d", int64(3), "<unknown>"}; !slices.Equal(row, want) {
+	revision := apitest.Object[*appsv1.ControllerRevision](t, ControllerRevision, `{data: {a: 1}, revision: 3, metadata: {name: r, ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: d, controller: true}]}}`)
+	apitest.Errors(t, "plain", validateControllerRevision(revision))
+	row := controllerRevisionRow(revision, apitest.Now)
+	if want := []any{"r", "daemonset.apps/d", int64(3), "5m"}; !slices.Equal(row, want) {
 		t.Errorf("row %v, want %v", row, want)
 	}
-	check(t, "empty", validateControllerRevision(&appsv1.ControllerRevision{Revision: -1}), []string{
-		"data: Required value: data is mandatory", "revision: Invalid value: -1: must be greater than or equal to 0"})
+	apitest.Errors(t, "empty", validateControllerRevision(&appsv1.ControllerRevision{Revision: -1}),
+		"data: Required value: data is mandatory", "revision: Invalid value: -1: must be greater than or equal to 0")
 
 	other := revision.DeepCopy()
 	other.Revision = 4
-	check(t, "another number", validateControllerRevisionUpdate(other, revision), nil)
+	apitest.Errors(t, "another number", validateControllerRevisionUpdate(other, revision))
 	other.Data.Raw = []byte(`{"a": 1}`)
-	check(t, "another space", validateControllerRevisionUpdate(other, revision), []string{`data: Invalid value: {"a":1}: field is immutable`})
+	apitest.Errors(t, "another space", validateControllerRevisionUpdate(other, revision), `data: Invalid value: {"a":1}: field is immutable`)
 	other.Data.Raw = []byte(`{"a"`)
-	check(t, "half", validateControllerRevision(other), []string{`data: Invalid value: "<value omitted>": error parsing data as JSON: unexpected end of JSON input`})
+	apitest.Errors(t, "half", validateControllerRevision(other), `data: Invalid value: "<value omitted>": error parsing data as JSON: unexpected end of JSON input`)
 }
 
 func TestWarnings(t *testing.T) {

@@ -2,14 +2,14 @@ package autoscaling
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/api/apitest"
 )
 
 const target = "scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}, maxReplicas: 3"
@@ -25,17 +25,6 @@ func hpaOf(t *testing.T, spec string) *autoscalingv2.HorizontalPodAutoscaler {
 	setDefaults(hpa)
 	prepareCreate(t.Context(), hpa)
 	return hpa
-}
-
-func check(t *testing.T, name string, errs field.ErrorList, want []string) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("%s: got\n\t%s\nwant\n\t%s", name, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
-	}
 }
 
 func TestDefaults(t *testing.T) {
@@ -83,7 +72,7 @@ func TestValidate(t *testing.T) {
 			"spec.behavior.scaleDown.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to 1800",
 			"spec.behavior.scaleDown.policies[1].periodSeconds: Invalid value: 0: must be greater than zero"}},
 	} {
-		check(t, name, validate(hpaOf(t, c.spec)), c.want)
+		apitest.Errors(t, name, validate(hpaOf(t, c.spec)), c.want...)
 	}
 }
 
@@ -119,7 +108,7 @@ func TestValidateMetrics(t *testing.T) {
 			"spec.metrics[0].containerResource.container: Required value: must specify a container",
 			"spec.metrics[0].containerResource.target.averageUtilization: Required value: must set either a target raw value or a target utilization"}},
 	} {
-		check(t, name, validate(hpaOf(t, target+", metrics: [{"+c.metric+"}]")), c.want)
+		apitest.Errors(t, name, validate(hpaOf(t, target+", metrics: [{"+c.metric+"}]")), c.want...)
 	}
 }
 
@@ -130,15 +119,15 @@ func TestUpdate(t *testing.T) {
 	hpa.Spec.MaxReplicas = 5
 	hpa.Status.CurrentReplicas = 9
 	prepareUpdate(t.Context(), hpa, old)
-	check(t, "the same reference", validateUpdate(hpa, old), nil)
+	apitest.Errors(t, "the same reference", validateUpdate(hpa, old))
 	if hpa.Generation != 2 || hpa.Status.CurrentReplicas != 0 {
 		t.Errorf("generation %d, current %d", hpa.Generation, hpa.Status.CurrentReplicas)
 	}
 	hpa.Spec.ScaleTargetRef.Kind = "ReplicaSet"
-	check(t, "another one", validateUpdate(hpa, old), []string{`spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group`})
+	apitest.Errors(t, "another one", validateUpdate(hpa, old), `spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group`)
 
 	hpa.Status.DesiredReplicas = -1
-	check(t, "status", validateStatus(hpa, old), []string{"status.desiredReplicas: Invalid value: -1: must be greater than or equal to 0"})
+	apitest.Errors(t, "status", validateStatus(hpa, old), "status.desiredReplicas: Invalid value: -1: must be greater than or equal to 0")
 }
 
 func TestRow(t *testing.T) {

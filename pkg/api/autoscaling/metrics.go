@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/resources"
 )
 
 // Metrics: what an autoscaler looks at, each of one source.
@@ -114,7 +115,7 @@ func validateContainerResource(s *autoscalingv2.ContainerResourceMetricSource, p
 	if s.Name == "" {
 		errs = append(errs, field.Required(path.Child("name"), "must specify a resource name"))
 	} else {
-		errs = append(errs, podspec.ValidateContainerResourceName(s.Name, path.Child("name"))...)
+		errs = append(errs, resources.ValidateContainerName(s.Name, path.Child("name"))...)
 	}
 	if s.Container == "" {
 		errs = append(errs, field.Required(path.Child("container"), "must specify a container"))

@@ -9,13 +9,15 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api/apitest"
 )
 
 const jobs = "jobTemplate: {spec: {" + pods + "}}"
 
 func cronJobOf(t *testing.T, spec string) *batchv1.CronJob {
 	t.Helper()
-	c := objectOf[*batchv1.CronJob](t, CronJob, "{metadata: {name: c}, spec: {"+spec+"}}")
+	c := apitest.Object[*batchv1.CronJob](t, CronJob, "{metadata: {name: c}, spec: {"+spec+"}}")
 	prepareCronJobCreate(t.Context(), c)
 	return c
 }
@@ -47,12 +49,12 @@ func TestCronJobValidate(t *testing.T) {
 		"limits":       {hourly + `startingDeadlineSeconds: -1, successfulJobsHistoryLimit: -1, failedJobsHistoryLimit: -1, ` + jobs, []string{"spec.startingDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0", "spec.successfulJobsHistoryLimit: Invalid value: -1: must be greater than or equal to 0", "spec.failedJobsHistoryLimit: Invalid value: -1: must be greater than or equal to 0"}},
 		"own selector": {hourly + "jobTemplate: {spec: {manualSelector: true, selector: {}, " + pods + "}}", []string{"spec.jobTemplate.spec.selector: Invalid value: {}: `selector` will be auto-generated", `spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: "nil", "false"`}},
 	} {
-		check(t, name, validateCronJob(cronJobOf(t, c.spec)), c.want)
+		apitest.Errors(t, name, validateCronJob(cronJobOf(t, c.spec)), c.want...)
 	}
 	c := cronJobOf(t, hourly+jobs)
 	c.Name = strings.Repeat("a", 53)
-	check(t, "a long name", validateCronJob(c), []string{`metadata.name: Invalid value: "` + c.Name + `": must be no more than 52 characters`})
-	check(t, "which may stay", validateCronJobUpdate(c, c.DeepCopy()), nil)
+	apitest.Errors(t, "a long name", validateCronJob(c), `metadata.name: Invalid value: "`+c.Name+`": must be no more than 52 characters`)
+	apitest.Errors(t, "which may stay", validateCronJobUpdate(c, c.DeepCopy()))
 }
 
 // TestOldZone keeps schedules with a zone that are there already.
@@ -64,8 +66,8 @@ func TestOldZone(t *testing.T) {
 	if c.Generation != 2 {
 		t.Errorf("generation %d", c.Generation)
 	}
-	check(t, "update", validateCronJobUpdate(c, old), []string{
-		`spec.schedule: Invalid value: "TZ=UTC 1 * * * *": cannot use both timeZone field and TZ or CRON_TZ in schedule`})
+	apitest.Errors(t, "update", validateCronJobUpdate(c, old),
+		`spec.schedule: Invalid value: "TZ=UTC 1 * * * *": cannot use both timeZone field and TZ or CRON_TZ in schedule`)
 	want := "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
 	if got := cronJobWarnings(t.Context(), c, old); !slices.Equal(got, []string{want}) {
 		t.Errorf("warnings %q", got)

@@ -8,43 +8,19 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/yaml"
 
-	"slowmo/pkg/api"
+	"slowmo/pkg/api/apitest"
 )
 
 const pods = `template: {spec: {restartPolicy: Never, containers: [{name: c, image: "i:1"}]}}`
 
-// objectOf decodes an object, strictly, and fills its defaults.
-func objectOf[T api.Object](t *testing.T, r *api.Resource, text string) T {
-	t.Helper()
-	obj := r.New()
-	if err := yaml.UnmarshalStrict([]byte(text), obj); err != nil {
-		t.Fatal(err)
-	}
-	r.Default(obj)
-	return obj.(T)
-}
-
 // jobOf returns a job as a create of it leaves it.
 func jobOf(t *testing.T, spec string) *batchv1.Job {
 	t.Helper()
-	job := objectOf[*batchv1.Job](t, Job, "{metadata: {name: j, uid: u}, spec: {"+spec+"}}")
+	job := apitest.Object[*batchv1.Job](t, Job, "{metadata: {name: j, uid: u}, spec: {"+spec+"}}")
 	prepareJobCreate(t.Context(), job)
 	return job
-}
-
-func check(t *testing.T, name string, errs field.ErrorList, want []string) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("%s: got\n\t%s\nwant\n\t%s", name, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
-	}
 }
 
 func TestJobDefaults(t *testing.T) {
@@ -77,18 +53,18 @@ func TestGeneratedSelector(t *testing.T) {
 	if got := metav1.FormatLabelSelector(job.Spec.Selector); got != "batch.kubernetes.io/controller-uid=u" {
 		t.Errorf("selector %s", got)
 	}
-	check(t, "plain", validateJob(job), nil)
+	apitest.Errors(t, "plain", validateJob(job))
 
 	job = jobOf(t, `template: {metadata: {labels: {job-name: other}}, spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}`)
-	check(t, "a label of the client's", validateJob(job), []string{
-		`spec.template.metadata.labels[job-name]: Invalid value: {"batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"j","controller-uid":"u","job-name":"other"}: must be 'j'`})
+	apitest.Errors(t, "a label of the client's", validateJob(job),
+		`spec.template.metadata.labels[job-name]: Invalid value: {"batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"j","controller-uid":"u","job-name":"other"}: must be 'j'`)
 	job = jobOf(t, "selector: {matchLabels: {a: b}}, "+pods)
-	check(t, "a selector of the client's", validateJob(job), []string{
+	apitest.Errors(t, "a selector of the client's", validateJob(job),
 		"spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"b\",\"batch.kubernetes.io/controller-uid\":\"u\"}}: `selector` not auto-generated",
-		"spec.template.metadata.labels: Invalid value: {\"batch.kubernetes.io/controller-uid\":\"u\",\"batch.kubernetes.io/job-name\":\"j\",\"controller-uid\":\"u\",\"job-name\":\"j\"}: `selector` does not match template `labels`"})
+		"spec.template.metadata.labels: Invalid value: {\"batch.kubernetes.io/controller-uid\":\"u\",\"batch.kubernetes.io/job-name\":\"j\",\"controller-uid\":\"u\",\"job-name\":\"j\"}: `selector` does not match template `labels`")
 	job = jobOf(t, "manualSelector: true, "+pods)
-	check(t, "no selector at all", validateJob(job), []string{"spec.selector: Required value",
-		"spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`"})
+	apitest.Errors(t, "no selector at all", validateJob(job), "spec.selector: Required value",
+		"spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`")
 }
 
 func TestJobValidate(t *testing.T) {
@@ -97,7 +73,7 @@ func TestJobValidate(t *testing.T) {
 		spec string
 		want []string
 	}{
-		"no pods": {"{}", []string{"spec.template.spec.containers: Required value", `spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"`}},
+		"no pods": {"", []string{"spec.template.spec.containers: Required value", `spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"`}},
 		"negative": {"parallelism: -1, completions: -1, activeDeadlineSeconds: -1, backoffLimit: -1, ttlSecondsAfterFinished: -1, " + pods, []string{
 			"spec.parallelism: Invalid value: -1: must be greater than or equal to 0", "spec.completions: Invalid value: -1: must be greater than or equal to 0",
 			"spec.activeDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0", "spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0",
@@ -116,16 +92,13 @@ func TestJobValidate(t *testing.T) {
 			`spec.podReplacementPolicy: Unsupported value: "TerminatingOrFailed": supported values: "Failed"`,
 			`spec.template.spec.restartPolicy: Invalid value: "OnFailure": only "Never" is supported when podFailurePolicy is specified`}},
 	} {
-		if c.spec == "{}" {
-			c.spec = ""
-		}
-		check(t, name, validateJob(jobOf(t, c.spec)), c.want)
+		apitest.Errors(t, name, validateJob(jobOf(t, c.spec)), c.want...)
 	}
 	job := jobOf(t, indexed+pods)
 	job.Name = strings.Repeat("a", 62)
 	job.Spec.ManualSelector = ptr.To(true)
-	check(t, "a long name", validateJob(job), []string{
-		`metadata.name: Invalid value: "` + job.Name + `": will not able to create pod with invalid DNS label: ` + job.Name + `-2`})
+	apitest.Errors(t, "a long name", validateJob(job),
+		`metadata.name: Invalid value: "`+job.Name+`": will not able to create pod with invalid DNS label: `+job.Name+`-2`)
 }
 
 func TestJobPolicies(t *testing.T) {
@@ -158,7 +131,7 @@ func TestJobPolicies(t *testing.T) {
 		"no rule": {`completionMode: Indexed, completions: 5, successPolicy: {rules: []}`, []string{
 			`spec.successPolicy.rules: Required value: at least one rules must be specified when the successPolicy is specified`}},
 	} {
-		check(t, name, validateJob(jobOf(t, c.spec+", "+pods)), c.want)
+		apitest.Errors(t, name, validateJob(jobOf(t, c.spec+", "+pods)), c.want...)
 	}
 }
 

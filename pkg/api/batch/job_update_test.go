@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api/apitest"
 )
 
 func TestJobUpdate(t *testing.T) {
@@ -20,7 +22,7 @@ func TestJobUpdate(t *testing.T) {
 	job.Status.Active = 5
 	job.Spec.Parallelism, job.Spec.Suspend = ptr.To[int32](3), ptr.To(true)
 	prepareJobUpdate(t.Context(), job, old)
-	check(t, "what may change", validateJobUpdate(job, old), nil)
+	apitest.Errors(t, "what may change", validateJobUpdate(job, old))
 	if job.Generation != 2 || job.Status.Active != 1 {
 		t.Errorf("generation %d, active %d", job.Generation, job.Status.Active)
 	}
@@ -29,14 +31,14 @@ func TestJobUpdate(t *testing.T) {
 	job.Spec.ManagedBy = ptr.To("a.b/c")
 	job.Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{}
 	job.Spec.PodReplacementPolicy = ptr.To(batchv1.Failed)
-	check(t, "what may not", validateJobUpdate(job, old), []string{
+	apitest.Errors(t, "what may not", validateJobUpdate(job, old),
 		"spec.completions: Invalid value: 2: can only be modified in tandem with spec.parallelism",
 		`spec.completionMode: Invalid value: "Indexed": field is immutable`,
 		`spec.podFailurePolicy: Invalid value: {"Rules":null}: field is immutable`,
-		`spec.managedBy: Invalid value: "a.b/c": field is immutable`})
+		`spec.managedBy: Invalid value: "a.b/c": field is immutable`)
 	job = old.DeepCopy()
 	job.Spec.Completions = ptr.To[int32](2)
-	check(t, "completions", validateJobUpdate(job, old), []string{"spec.completions: Invalid value: 2: field is immutable"})
+	apitest.Errors(t, "completions", validateJobUpdate(job, old), "spec.completions: Invalid value: 2: field is immutable")
 }
 
 // TestElastic lets an Indexed job change its size as a whole.
@@ -44,7 +46,7 @@ func TestElastic(t *testing.T) {
 	old := jobOf(t, "completionMode: Indexed, completions: 3, parallelism: 3, "+pods)
 	job := old.DeepCopy()
 	job.Spec.Completions, job.Spec.Parallelism = ptr.To[int32](5), ptr.To[int32](5)
-	check(t, "both", validateJobUpdate(job, old), nil)
+	apitest.Errors(t, "both", validateJobUpdate(job, old))
 }
 
 // TestTemplateUpdate holds what a queue may change while a job waits.
@@ -75,7 +77,7 @@ func TestTemplateUpdate(t *testing.T) {
 		errs := validateJobUpdate(change(old), old)
 		switch {
 		case c.ok:
-			check(t, name, errs, nil)
+			apitest.Errors(t, name, errs)
 		case len(errs) != 1 || errs[0].Field != "spec.template" || errs[0].Detail != "field is immutable":
 			t.Errorf("%s: %v", name, errs)
 		}
@@ -142,6 +144,6 @@ func TestJobStatus(t *testing.T) {
 		if err := putJobStatus(t.Context(), job, body); err != nil {
 			t.Fatal(err)
 		}
-		check(t, name, validateJobStatus(job, old), c.want)
+		apitest.Errors(t, name, validateJobStatus(job, old), c.want...)
 	}
 }

@@ -2,15 +2,15 @@ package policy
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
+
+	"slowmo/pkg/api/apitest"
 )
 
 func budgetOf(t *testing.T, spec string) *policyv1.PodDisruptionBudget {
@@ -22,17 +22,6 @@ func budgetOf(t *testing.T, spec string) *policyv1.PodDisruptionBudget {
 	}
 	prepareCreate(t.Context(), budget)
 	return budget
-}
-
-func check(t *testing.T, name string, errs field.ErrorList, want []string) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Error())
-	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("%s: got\n\t%s\nwant\n\t%s", name, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
-	}
 }
 
 func TestValidate(t *testing.T) {
@@ -51,7 +40,7 @@ func TestValidate(t *testing.T) {
 		"selector": {"selector: {matchExpressions: [{key: a, operator: In}]}", []string{
 			"spec.selector.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'"}},
 	} {
-		check(t, name, validate(budgetOf(t, c.spec)), c.want)
+		apitest.Errors(t, name, validate(budgetOf(t, c.spec)), c.want...)
 	}
 }
 
@@ -74,7 +63,7 @@ func TestUpdateAndStatus(t *testing.T) {
 	if err := putStatus(t.Context(), budget, body); err != nil || budget.Spec.MinAvailable == nil {
 		t.Errorf("%v, %+v", err, budget.Spec)
 	}
-	check(t, "status", validateStatus(budget, old), []string{"status.currentHealthy: Invalid value: -1: must be greater than or equal to 0"})
+	apitest.Errors(t, "status", validateStatus(budget, old), "status.currentHealthy: Invalid value: -1: must be greater than or equal to 0")
 }
 
 func TestRow(t *testing.T) {

@@ -54,13 +54,6 @@ func volumeWarnings(_ context.Context, obj, _ api.Object) []string {
 }
 
 func claimWarnings(_ context.Context, obj, _ api.Object) []string {
-	claim, at := obj.(*corev1.PersistentVolumeClaim), field.NewPath("spec", "resources")
-	out := classWarnings(claim)
-	for _, list := range []struct {
-		name string
-		list corev1.ResourceList
-	}{{"requests", claim.Spec.Resources.Requests}, {"limits", claim.Spec.Resources.Limits}} {
-		out = append(out, podwarnings.Fractions(list.list, at.Child(list.name), corev1.ResourceStorage)...)
-	}
-	return out
+	claim := obj.(*corev1.PersistentVolumeClaim)
+	return append(classWarnings(claim), podwarnings.Claim(&claim.Spec, field.NewPath("spec"))...)
 }
