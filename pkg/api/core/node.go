@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/resources"
 )
 
 // Node is the resource nodes.
@@ -130,12 +131,8 @@ func defaultNode(obj api.Object) {
 	if node.Status.Allocatable == nil && node.Status.Capacity != nil {
 		node.Status.Allocatable = node.Status.Capacity.DeepCopy()
 	}
-	for _, list := range []corev1.ResourceList{node.Status.Capacity, node.Status.Allocatable} {
-		for name, quantity := range list {
-			quantity.RoundUp(-3)
-			list[name] = quantity
-		}
-	}
+	resources.Round(node.Status.Capacity)
+	resources.Round(node.Status.Allocatable)
 	// podCIDR is the first of podCIDRs.
 	switch cidrs := node.Spec.PodCIDRs; {
 	case node.Spec.PodCIDR == "" && len(cidrs) > 0:

@@ -13,6 +13,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/resources"
 )
 
 func validateNode(obj api.Object) field.ErrorList {
@@ -71,13 +72,13 @@ func isDualStack(cidrs []string) bool {
 }
 
 func validateNodeResources(list corev1.ResourceList, path *field.Path) (errs field.ErrorList) {
-	for _, name := range podspec.SortedNames(list) {
+	for _, name := range resources.Names(list) {
 		quantity := list[name]
 		path := path.Key(string(name))
 		if quantity.Cmp(apiresource.Quantity{}) < 0 {
 			errs = append(errs, field.Invalid(path, quantity.String(), "must be greater than or equal to 0"))
 		}
-		if podspec.IsInteger(name) && quantity.MilliValue()%1000 != 0 {
+		if resources.IsInteger(name) && quantity.MilliValue()%1000 != 0 {
 			errs = append(errs, field.Invalid(path, quantity.String(), "must be an integer"))
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+
+	"slowmo/pkg/api/core/resources"
 )
 
 // Default fills what a claim leaves open.
@@ -22,8 +24,8 @@ func Default(claim *corev1.PersistentVolumeClaim) {
 	if claim.Status.Phase == "" {
 		claim.Status.Phase = corev1.ClaimPending
 	}
-	round(claim.Status.Capacity)
-	round(claim.Status.AllocatedResources)
+	resources.Round(claim.Status.Capacity)
+	resources.Round(claim.Status.AllocatedResources)
 }
 
 // DefaultSpec fills what the spec of a claim leaves open.
@@ -31,16 +33,8 @@ func DefaultSpec(spec *corev1.PersistentVolumeClaimSpec) {
 	if spec.VolumeMode == nil {
 		spec.VolumeMode = ptr.To(corev1.PersistentVolumeFilesystem)
 	}
-	round(spec.Resources.Limits)
-	round(spec.Resources.Requests)
-}
-
-// round rounds up to thousandths: nothing finer is stored.
-func round(list corev1.ResourceList) {
-	for name, quantity := range list {
-		quantity.RoundUp(-3)
-		list[name] = quantity
-	}
+	resources.Round(spec.Resources.Limits)
+	resources.Round(spec.Resources.Requests)
 }
 
 // ValidateSpec answers for the spec of a claim at path.

@@ -7,7 +7,7 @@ import (
 	"k8s.io/component-helpers/resource"
 	"k8s.io/utils/ptr"
 
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/resources"
 )
 
 // Set fills what a client left open in a pod's spec or in that of a template.
@@ -40,10 +40,10 @@ func Set(spec *corev1.PodSpec) {
 		defaultContainer(&c)
 		spec.EphemeralContainers[i].EphemeralContainerCommon = corev1.EphemeralContainerCommon(c)
 	}
-	roundResources(spec.Overhead)
+	resources.Round(spec.Overhead)
 	if spec.Resources != nil {
-		roundResources(spec.Resources.Limits)
-		roundResources(spec.Resources.Requests)
+		resources.Round(spec.Resources.Limits)
+		resources.Round(spec.Resources.Requests)
 	}
 }
 
@@ -95,7 +95,7 @@ func defaultPodRequests(spec *corev1.PodSpec) {
 			}
 		}
 	}
-	fill(resource.AggregateContainerRequests(&corev1.Pod{Spec: *spec}, resource.PodResourcesOptions{}), podspec.MayOvercommit)
+	fill(resource.AggregateContainerRequests(&corev1.Pod{Spec: *spec}, resource.PodResourcesOptions{}), resources.MayOvercommit)
 	fill(spec.Resources.Limits, func(corev1.ResourceName) bool { return true })
 	if len(requests) > 0 {
 		spec.Resources.Requests = requests
@@ -127,8 +127,8 @@ func defaultContainer(c *corev1.Container) {
 			}
 		}
 	}
-	roundResources(c.Resources.Limits)
-	roundResources(c.Resources.Requests)
+	resources.Round(c.Resources.Limits)
+	resources.Round(c.Resources.Requests)
 	for _, probe := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
 		defaultProbe(probe)
 	}
@@ -181,14 +181,6 @@ func defaultHTTPGet(get *corev1.HTTPGetAction) {
 func defaultFieldRef(ref *corev1.ObjectFieldSelector) {
 	if ref != nil {
 		setDefault(&ref.APIVersion, "v1")
-	}
-}
-
-// roundResources rounds up to thousandths: nothing finer is stored.
-func roundResources(list corev1.ResourceList) {
-	for name, quantity := range list {
-		quantity.RoundUp(-3)
-		list[name] = quantity
 	}
 }
 

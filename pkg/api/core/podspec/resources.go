@@ -2,13 +2,14 @@ package podspec
 
 import (
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	resourcehelper "k8s.io/component-helpers/resource"
+
+	"slowmo/pkg/api/core/resources"
 )
 
 // validateResources checks what a container asks for and what it may not exceed.
@@ -16,17 +17,17 @@ import (
 // https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 func (c *checker) validateResources(r *corev1.ResourceRequirements, path *field.Path) (errs field.ErrorList) {
 	limits, requests := path.Child("limits"), path.Child("requests")
-	for _, name := range SortedNames(r.Limits) {
+	for _, name := range resources.Names(r.Limits) {
 		errs = append(errs, validateAmount(name, r.Limits[name], limits.Key(string(name)))...)
 	}
-	for _, name := range SortedNames(r.Requests) {
+	for _, name := range resources.Names(r.Requests) {
 		request := r.Requests[name]
 		errs = append(errs, validateAmount(name, request, requests.Key(string(name)))...)
 		limit, ok := r.Limits[name]
 		switch {
-		case !ok && !MayOvercommit(name):
+		case !ok && !resources.MayOvercommit(name):
 			errs = append(errs, field.Required(limits, "Limit must be set for non overcommitable resources"))
-		case ok && !MayOvercommit(name) && request.Cmp(limit) != 0:
+		case ok && !resources.MayOvercommit(name) && request.Cmp(limit) != 0:
 			errs = append(errs, field.Invalid(requests, request.String(), fmt.Sprintf("must be equal to %s limit of %s", name, limit.String())))
 		case ok && request.Cmp(limit) > 0:
 			errs = append(errs, field.Invalid(requests, request.String(), fmt.Sprintf("must be less than or equal to %s limit of %s", name, limit.String())))
@@ -42,7 +43,7 @@ func (c *checker) validateResources(r *corev1.ResourceRequirements, path *field.
 func hasPages(r *corev1.ResourceRequirements) (pages, computes bool) {
 	for _, list := range []corev1.ResourceList{r.Limits, r.Requests} {
 		for name := range list {
-			pages = pages || isHugePages(name)
+			pages = pages || resources.IsHugePages(name)
 			computes = computes || name == corev1.ResourceCPU || name == corev1.ResourceMemory
 		}
 	}
@@ -66,48 +67,8 @@ func (c *checker) validateClaimNames(claims []corev1.ResourceClaim, path *field.
 }
 
 func validateAmount(name corev1.ResourceName, quantity resource.Quantity, path *field.Path) field.ErrorList {
-	return append(ValidateContainerResourceName(name, path), ValidateQuantity(name, quantity, path)...)
-}
-
-// ValidateQuantity checks how much of a resource there may be.
-func ValidateQuantity(name corev1.ResourceName, quantity resource.Quantity, path *field.Path) (errs field.ErrorList) {
-	if quantity.Sign() < 0 {
-		errs = append(errs, field.Invalid(path, quantity.String(), "must be greater than or equal to 0"))
-	}
-	if IsInteger(name) && quantity.MilliValue()%1000 != 0 {
-		errs = append(errs, field.Invalid(path, quantity.String(), "must be an integer"))
-	}
-	return errs
-}
-
-// ValidateResourceName checks the name of any resource: one that Kubernetes knows, or one with a domain.
-func ValidateResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
-	errs := ValidateQualifiedName(string(name), path)
-	if len(errs) == 0 && !strings.Contains(string(name), "/") && !IsQuotaResource(name) && name != corev1.ResourceStorage {
-		errs = append(errs, field.Invalid(path, name, "must be a standard resource type or fully qualified"))
-	}
-	return errs
-}
-
-// ValidateContainerResourceName checks the name of something that a container can have.
-func ValidateContainerResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
-	errs := ValidateResourceName(name, path)
-	switch hasDomain := strings.Contains(string(name), "/"); {
-	case !hasDomain && !isContainerResource(string(name)):
-		errs = append(errs, field.Invalid(path, name, "must be a standard resource for containers"))
-	case hasDomain && !isNative(name) && !isExtended(string(name)):
-		errs = append(errs, field.Invalid(path, name, "doesn't follow extended resource name standard"))
-	}
-	return errs
-}
-
-// ValidateQuotaResourceName checks the name of something that a quota can limit.
-func ValidateQuotaResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
-	errs := ValidateResourceName(name, path)
-	if !strings.Contains(string(name), "/") && !IsQuotaResource(name) {
-		errs = append(errs, field.Invalid(path, name, "must be a standard resource for quota"))
-	}
-	return errs
+	errs := append(resources.ValidateContainerName(name, path), resources.ValidateQuantity(name, quantity, path)...)
+	return append(errs, resources.ValidatePages(name, quantity, path)...)
 }
 
 // validatePodResources checks resources of the pod as a whole: they hold for
@@ -126,7 +87,7 @@ func (c *checker) validatePodResources(path *field.Path) (errs field.ErrorList) 
 		name string
 		list corev1.ResourceList
 	}{{"limits", r.Limits}, {"requests", r.Requests}} {
-		for _, name := range SortedNames(list.list) {
+		for _, name := range resources.Names(list.list) {
 			if !resourcehelper.IsSupportedPodLevelResource(name) {
 				errs = append(errs, field.NotSupported(path.Child(list.name).Key(string(name)), name, podLevelNames()))
 			}

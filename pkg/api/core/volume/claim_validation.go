@@ -15,6 +15,7 @@ import (
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/claim"
 	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/resources"
 )
 
 func validateClaim(obj api.Object) field.ErrorList {
@@ -100,7 +101,7 @@ var resizeStates = []corev1.ClaimResourceStatus{
 
 func validateClaimStatus(obj, _ api.Object) (errs field.ErrorList) {
 	c, path := obj.(*corev1.PersistentVolumeClaim), field.NewPath("status")
-	for _, name := range podspec.SortedNames(c.Status.Capacity) {
+	for _, name := range resources.Names(c.Status.Capacity) {
 		errs = append(errs, validateBasic(c.Status.Capacity[name], path.Child("capacity").Key(string(name)))...)
 	}
 	states := path.Child("allocatedResourceStatus")
@@ -111,7 +112,7 @@ func validateClaimStatus(obj, _ api.Object) (errs field.ErrorList) {
 		}
 	}
 	allocated := path.Child("allocatedResources")
-	for _, name := range podspec.SortedNames(c.Status.AllocatedResources) {
+	for _, name := range resources.Names(c.Status.AllocatedResources) {
 		found := validateClaimResource(name, allocated)
 		if len(found) == 0 {
 			found = validateBasic(c.Status.AllocatedResources[name], allocated.Key(string(name)))

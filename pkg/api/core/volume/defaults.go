@@ -5,6 +5,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/poddefaults"
+	"slowmo/pkg/api/core/resources"
 )
 
 func defaultVolume(obj api.Object) {
@@ -12,10 +13,7 @@ func defaultVolume(obj api.Object) {
 	setDefault(&pv.Status.Phase, corev1.VolumePending)
 	setDefault(&pv.Spec.PersistentVolumeReclaimPolicy, corev1.PersistentVolumeReclaimRetain)
 	setPointer(&pv.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
-	for name, quantity := range pv.Spec.Capacity { // nothing finer is stored
-		quantity.RoundUp(-3)
-		pv.Spec.Capacity[name] = quantity
-	}
+	resources.Round(pv.Spec.Capacity)
 	defaultSource(&pv.Spec.PersistentVolumeSource)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/resources"
 )
 
 func validateVolume(obj api.Object) (errs field.ErrorList) {
@@ -65,7 +66,7 @@ func validateCapacity(capacity corev1.ResourceList, at *field.Path) (errs field.
 	if _, ok := capacity[corev1.ResourceStorage]; !ok || len(capacity) > 1 {
 		errs = append(errs, field.NotSupported(at, capacity, []corev1.ResourceName{corev1.ResourceStorage}))
 	}
-	for _, name := range podspec.SortedNames(capacity) {
+	for _, name := range resources.Names(capacity) {
 		quantity, at := capacity[name], at.Key(string(name))
 		errs = append(errs, validateBasic(quantity, at)...)
 		if quantity.Sign() <= 0 {

@@ -1,4 +1,8 @@
-package podspec
+// Package resources knows what can be requested, limited and counted: CPU and
+// memory, devices, numbers of objects. It checks their names and amounts.
+//
+// https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+package resources
 
 import (
 	"maps"
@@ -22,18 +26,18 @@ func isExtended(name string) bool {
 		len(validation.IsQualifiedName(corev1.DefaultResourceRequestsPrefix+name)) == 0
 }
 
-// isHugePages reports whether name is a size of huge pages.
-func isHugePages(name corev1.ResourceName) bool {
+// IsHugePages reports whether name is a size of huge pages.
+func IsHugePages(name corev1.ResourceName) bool {
 	return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
 }
 
-// isContainerResource reports whether a name without domain is of something that a container can have.
-func isContainerResource(name string) bool {
+// isContainer reports whether a name without domain is of something that a container can have.
+func isContainer(name string) bool {
 	switch corev1.ResourceName(name) {
 	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage:
 		return true
 	}
-	return isHugePages(corev1.ResourceName(name))
+	return IsHugePages(corev1.ResourceName(name))
 }
 
 // amounts are the resources that a quota limits the amount of, not the number.
@@ -44,9 +48,9 @@ var amounts = map[corev1.ResourceName]bool{
 	corev1.ResourceRequestsStorage: true,
 }
 
-// IsQuotaResource reports whether a name without domain exists in quotas.
-func IsQuotaResource(name corev1.ResourceName) bool {
-	return amounts[name] || isCounted(name) || isHugePages(name) || isHugePages(corev1.ResourceName(strings.TrimPrefix(string(name), corev1.DefaultResourceRequestsPrefix)))
+// IsQuota reports whether a name without domain exists in quotas.
+func IsQuota(name corev1.ResourceName) bool {
+	return amounts[name] || isCounted(name) || IsHugePages(name) || IsHugePages(corev1.ResourceName(strings.TrimPrefix(string(name), corev1.DefaultResourceRequestsPrefix)))
 }
 
 // isCounted reports whether the resource is a number of objects.
@@ -62,7 +66,7 @@ func isCounted(name corev1.ResourceName) bool {
 
 // MayOvercommit reports whether a limit may be above its request.
 func MayOvercommit(name corev1.ResourceName) bool {
-	return isNative(name) && !isHugePages(name)
+	return isNative(name) && !IsHugePages(name)
 }
 
 // IsInteger reports whether amounts of the resource are whole: objects and
@@ -71,7 +75,7 @@ func IsInteger(name corev1.ResourceName) bool {
 	return isCounted(name) || isExtended(string(name))
 }
 
-// SortedNames returns the names in list in a fixed order, so that errors have one.
-func SortedNames(list corev1.ResourceList) []corev1.ResourceName {
+// Names returns the names in list in a fixed order, so that errors have one.
+func Names(list corev1.ResourceList) []corev1.ResourceName {
 	return slices.Sorted(maps.Keys(list))
 }

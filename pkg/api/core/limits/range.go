@@ -1,4 +1,4 @@
-package core
+package limits
 
 import (
 	"context"
@@ -9,13 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/resources"
 )
 
-// LimitRange is the resource limitranges: how much a container, a pod or a claim
+// Range is the definition of limitranges: how much a container, a pod or a claim
 // of a namespace may ask for, and what it gets if it does not say.
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/limit-range-v1/
-var LimitRange = &api.Resource{
+var Range = &api.Resource{
 	Version:    "v1",
 	Kind:       "LimitRange",
 	Plural:     "limitranges",
@@ -51,7 +52,7 @@ func defaultLimitRange(obj api.Object) {
 			fillIn(&item.DefaultRequest, item.Min)
 		}
 		for _, list := range []corev1.ResourceList{item.Max, item.Min, item.Default, item.DefaultRequest, item.MaxLimitRequestRatio} {
-			roundUp(list)
+			resources.Round(list)
 		}
 	}
 }
@@ -65,13 +66,5 @@ func fillIn(list *corev1.ResourceList, from corev1.ResourceList) {
 		if _, ok := (*list)[name]; !ok {
 			(*list)[name] = quantity.DeepCopy()
 		}
-	}
-}
-
-// roundUp rounds up to thousandths: nothing finer is stored.
-func roundUp(list corev1.ResourceList) {
-	for name, quantity := range list {
-		quantity.RoundUp(-3)
-		list[name] = quantity
 	}
 }

@@ -1,4 +1,4 @@
-package core
+package limits
 
 import (
 	"context"
@@ -11,14 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/resources"
 )
 
-// ResourceQuota is the resource resourcequotas: how much the objects of a
+// Quota is the definition of resourcequotas: how much the objects of a
 // namespace may use together.
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/resource-quota-v1/
-var ResourceQuota = &api.Resource{
+var Quota = &api.Resource{
 	Version:       "v1",
 	Kind:          "ResourceQuota",
 	Plural:        "resourcequotas",
@@ -57,9 +57,9 @@ var ResourceQuota = &api.Resource{
 
 func defaultResourceQuota(obj api.Object) {
 	quota := obj.(*corev1.ResourceQuota)
-	roundUp(quota.Spec.Hard)
-	roundUp(quota.Status.Hard)
-	roundUp(quota.Status.Used)
+	resources.Round(quota.Spec.Hard)
+	resources.Round(quota.Status.Hard)
+	resources.Round(quota.Status.Used)
 }
 
 func putResourceQuotaStatus(_ context.Context, parent, body api.Object) error {
@@ -91,7 +91,7 @@ func resourceQuotaWarnings(_ context.Context, obj, old api.Object) (out []string
 func resourceQuotaRow(obj api.Object, now time.Time) []any {
 	quota := obj.(*corev1.ResourceQuota)
 	var requests, limits []string
-	for _, name := range podspec.SortedNames(quota.Status.Hard) {
+	for _, name := range resources.Names(quota.Status.Hard) {
 		used, hard := quota.Status.Used[name], quota.Status.Hard[name]
 		text := fmt.Sprintf("%s: %s/%s", name, used.String(), hard.String())
 		if strings.HasPrefix(string(name), "limits.") {

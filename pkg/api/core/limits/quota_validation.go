@@ -1,4 +1,4 @@
-package core
+package limits
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/resources"
 )
 
 // podAmounts are what a quota counts of pods beside their number.
@@ -51,10 +51,10 @@ func validateResourceQuotaStatus(obj, _ api.Object) field.ErrorList {
 }
 
 func validateQuotaAmounts(list corev1.ResourceList, path *field.Path) (errs field.ErrorList) {
-	for _, name := range podspec.SortedNames(list) {
+	for _, name := range resources.Names(list) {
 		at := path.Key(string(name))
-		errs = append(errs, podspec.ValidateQuotaResourceName(name, at)...)
-		errs = append(errs, podspec.ValidateQuantity(name, list[name], at)...)
+		errs = append(errs, resources.ValidateQuotaName(name, at)...)
+		errs = append(errs, resources.ValidateQuantity(name, list[name], at)...)
 	}
 	return errs
 }
@@ -77,8 +77,8 @@ func misfits(spec *corev1.ResourceQuotaSpec, scope corev1.ResourceQuotaScope) (n
 	if fits == nil {
 		return nil
 	}
-	for _, name := range podspec.SortedNames(spec.Hard) {
-		if podspec.IsQuotaResource(name) && !fits.Has(name) {
+	for _, name := range resources.Names(spec.Hard) {
+		if resources.IsQuota(name) && !fits.Has(name) {
 			names = append(names, name)
 		}
 	}

@@ -1,4 +1,4 @@
-package core
+package limits
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/resources"
 )
 
 func validateLimitRange(obj api.Object) (errs field.ErrorList) {
@@ -43,12 +44,12 @@ func validateLimitType(limit corev1.LimitType, path *field.Path) field.ErrorList
 }
 
 func validateLimitNames(item *corev1.LimitRangeItem, path *field.Path) (errs field.ErrorList) {
-	check := podspec.ValidateResourceName // claims have storage, too
+	check := resources.ValidateName // claims have storage, too
 	if item.Type == corev1.LimitTypePod || item.Type == corev1.LimitTypeContainer {
-		check = podspec.ValidateContainerResourceName
+		check = resources.ValidateContainerName
 	}
 	names := func(field string, list corev1.ResourceList) {
-		for _, name := range podspec.SortedNames(list) {
+		for _, name := range resources.Names(list) {
 			errs = append(errs, check(name, path.Child(field).Key(string(name)))...)
 		}
 	}
@@ -119,7 +120,7 @@ func (l limitAmounts) validate() (errs field.ErrorList) {
 	if ratio, ok := l.item.MaxLimitRequestRatio[l.name]; ok {
 		errs = append(errs, l.validateRatio(ratio, least, most, hasLeast && hasMost)...)
 	}
-	if !podspec.MayOvercommit(l.name) && hasLimit && hasRequest && limit.Cmp(request) != 0 {
+	if !resources.MayOvercommit(l.name) && hasLimit && hasRequest && limit.Cmp(request) != 0 {
 		errs = append(errs, field.Invalid(l.at("defaultRequest"), request,
 			fmt.Sprintf("default value %s must equal to defaultRequest value %s in %s", limit.String(), request.String(), l.name)))
 	}
