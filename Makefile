@@ -51,7 +51,7 @@ build: ## build all programs into bin/
 
 test: race e2e ## run all tests, the end-to-end ones included
 
-e2e: test-deps build peers ## run the tests on real processes and containers
+e2e: test-deps build peers old-kubectl ## run the tests on real processes and containers
 	go test -count=1 -p 1 -timeout 20m ./test/...
 
 race: test-deps ## run the packages' tests with the race detector
@@ -59,6 +59,13 @@ race: test-deps ## run the packages' tests with the race detector
 
 peers: ## build upstream's kube-apiserver and etcd, which tests and benchmarks run beside ours
 	@test/upstream/build.sh bin/upstream
+
+old-kubectl: ## unpack Debian's kubectl 1.20, which tests run beside ours
+	@if [ ! -x bin/kubectl-debian ]; then \
+		dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cd "$$dir" && \
+		{ apt-get download -qq kubernetes-client || { apt-get update -qq && apt-get download -qq kubernetes-client; }; } && \
+		dpkg -x kubernetes-client_*.deb . && install -D usr/bin/kubectl $(CURDIR)/bin/kubectl-debian; \
+	fi
 
 lint: ## go vet, gofmt and staticcheck
 	@unformatted=$$(gofmt -l cmd pkg test); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
@@ -96,4 +103,4 @@ if [ $${#missing[@]} -gt 0 ]; then \
 fi
 endef
 
-.PHONY: up down status deps build test e2e peers race lint bench ci clean test-deps help
+.PHONY: up down status deps build test e2e peers race lint bench ci clean test-deps old-kubectl help
