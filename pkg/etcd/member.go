@@ -15,6 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -200,7 +201,7 @@ func lockDir(dir string) (*os.File, error) {
 
 // Etcd returns what storage.Open needs. It is good until Close.
 func (m *Member) Etcd() storage.Etcd {
-	return storage.Etcd{Client: m.client, ReadIndex: m.readIndex, Watch: m.watch}
+	return storage.Etcd{Client: m.client, ReadIndex: m.readIndex, Watch: m.watch, Txn: v3rpc.NewQuotaKVServer(m.server.Server).Txn}
 }
 
 // readIndex asks raft, without a request to etcd's key-value side, up to which

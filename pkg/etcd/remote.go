@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -43,7 +44,11 @@ func Dial(servers []string, tls *tls.Config) (*Remote, error) {
 
 // Etcd returns what storage.Open needs. It is good until Close.
 func (r *Remote) Etcd() storage.Etcd {
-	return storage.Etcd{Client: r.client, ReadIndex: r.readIndex}
+	return storage.Etcd{Client: r.client, ReadIndex: r.readIndex, Txn: r.txn}
+}
+
+func (r *Remote) txn(ctx context.Context, request *pb.TxnRequest) (*pb.TxnResponse, error) {
+	return clientv3.RetryKVClient(r.client).Txn(ctx, request)
 }
 
 // readIndex makes a linearizable read that carries nothing but its header.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -82,16 +83,18 @@ func (s *Store) draftOps(d *draft, with []Op) ([]*draft, error) {
 
 // transact writes the drafts if their guards hold, which all have but deletes
 // beside the first; otherwise it reads which keys there are.
-func (s *Store) transact(ctx context.Context, list []*draft) (*clientv3.TxnResponse, error) {
-	var guards []clientv3.Cmp
-	var writes, reads []clientv3.Op
+func (s *Store) transact(ctx context.Context, list []*draft) (*pb.TxnResponse, error) {
+	request := &pb.TxnRequest{}
 	for i, d := range list {
+		key := []byte(d.key)
 		if i == 0 || d.obj != nil {
-			guards = append(guards, clientv3.Compare(clientv3.ModRevision(d.key), "=", d.expect()))
+			request.Compare = append(request.Compare, guard(key, d.expect()))
 		}
-		reads = append(reads, clientv3.OpGet(d.key, clientv3.WithKeysOnly()))
+		request.Failure = append(request.Failure, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{
+			RequestRange: &pb.RangeRequest{Key: key, KeysOnly: true}}})
 		if d.obj == nil {
-			writes = append(writes, clientv3.OpDelete(d.key))
+			request.Success = append(request.Success, &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{
+				RequestDeleteRange: &pb.DeleteRangeRequest{Key: key}}})
 			continue
 		}
 		var lease clientv3.LeaseID
@@ -101,10 +104,20 @@ func (s *Store) transact(ctx context.Context, list []*draft) (*clientv3.TxnRespo
 				return nil, err
 			}
 		}
-		writes = append(writes, clientv3.OpPut(d.key, string(d.stored), clientv3.WithLease(lease)))
+		request.Success = append(request.Success, &pb.RequestOp{Request: &pb.RequestOp_RequestPut{
+			RequestPut: &pb.PutRequest{Key: key, Value: d.stored, Lease: int64(lease)}}})
 	}
 	defer s.observe(list[0].operation(), list[0].c, time.Now())
-	return s.etcd.Client.Txn(ctx).If(guards...).Then(writes...).Else(reads...).Commit()
+	response, err := s.etcd.Txn(ctx, request)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return response, rpctypes.Error(err)
+}
+
+// guard compares the revision of a key.
+func guard(key []byte, revision int64) *pb.Compare {
+	return &pb.Compare{Key: key, Target: pb.Compare_MOD, Result: pb.Compare_EQUAL, TargetUnion: &pb.Compare_ModRevision{ModRevision: revision}}
 }
 
 // ttl returns how long what d writes lives; 0 is forever.

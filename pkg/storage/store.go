@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -21,6 +22,9 @@ type Etcd struct {
 	// ReadIndex returns a revision that is at least that of every transaction
 	// that was acknowledged, by any server, before the call.
 	ReadIndex func(ctx context.Context) (revision int64, err error)
+
+	// Txn is etcd's own request, for the writes: the client would copy all that is in it.
+	Txn func(ctx context.Context, request *pb.TxnRequest) (*pb.TxnResponse, error)
 
 	// Watch follows every key from a revision on: it calls apply with the events
 	// of whole revisions, in order, until ctx ends or etcd refuses, with
