@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 
@@ -16,14 +17,19 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/apiserver/wire"
 )
 
-// maxPatchOperations bounds the work that one JSON patch can ask for.
-const maxPatchOperations = 10000
+// What bounds the work that one patch can ask for.
+const (
+	maxPatchOperations = 10000
+	maxPatchValues     = 10 * maxPatchOperations // in a JSON patch, and in what any patch makes
+	maxPatchCopies     = 3 << 20                 // bytes that a JSON patch's copies make
+)
+
+func init() { jsonpatch.AccumulatedCopySizeLimit = maxPatchCopies }
 
 // patch changes an object by a description of the change, on the state that
 // storage holds at that moment.
@@ -50,7 +56,13 @@ func (c *call) patch() error {
 	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun), patched: true,
 		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
 	m := &modification{write: w}
-	if kind != types.ApplyYAMLPatchType && kind != types.ApplyCBORPatchType {
+	switch kind {
+	case types.MergePatchType, types.StrategicMergePatchType:
+		if err := wire.CheckBody(runtime.ContentTypeJSON, body, nil); err != nil {
+			return err
+		}
+		fallthrough
+	case types.JSONPatchType:
 		c.state.NoteRequest(json.RawMessage(body))
 	}
 	switch kind {
@@ -102,13 +114,15 @@ func (c *call) patchOptions(kind types.PatchType) (*metav1.PatchOptions, error) 
 type edit = func(present api.Object) (api.Object, error)
 
 func (w *write) jsonPatch(body []byte) (edit, error) {
+	if wire.JSONValues(body, maxPatchValues) > maxPatchValues {
+		return nil, tooLargePatch(fmt.Sprintf("more than %d values", maxPatchValues))
+	}
 	patch, err := jsonpatch.DecodePatch(body)
 	if err != nil {
 		return nil, badRequest(err)
 	}
 	if len(patch) > maxPatchOperations {
-		return nil, apierrors.NewRequestEntityTooLargeError(
-			fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(patch)))
+		return nil, tooLargePatch(fmt.Sprint(len(patch)))
 	}
 	strict, err := w.duplicates(body, &[]any{})
 	if err != nil {
@@ -116,11 +130,20 @@ func (w *write) jsonPatch(body []byte) (edit, error) {
 	}
 	return w.editJSON(strict, func(before []byte) ([]byte, error) {
 		after, err := patch.Apply(before)
-		if err != nil {
+		var copies *jsonpatch.AccumulatedCopySizeError
+		switch {
+		case errors.As(err, &copies):
+			return nil, apierrors.NewRequestEntityTooLargeError(err.Error())
+		case err != nil:
 			return nil, wire.Unprocessable(err.Error())
 		}
 		return after, nil
 	}), nil
+}
+
+func tooLargePatch(got string) error {
+	return apierrors.NewRequestEntityTooLargeError(
+		fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %s", maxPatchOperations, got))
 }
 
 func (w *write) mergePatch(body []byte) (edit, error) {
@@ -157,6 +180,9 @@ func (w *write) editJSON(strict []error, change func([]byte) ([]byte, error)) ed
 		if err != nil {
 			return nil, err
 		}
+		if wire.JSONValues(after, maxPatchValues) > maxPatchValues {
+			return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d values", maxPatchValues))
+		}
 		next := w.newBody()
 		unknown, err := kjson.UnmarshalStrict(after, next)
 		if err != nil {
@@ -167,7 +193,7 @@ func (w *write) editJSON(strict []error, change func([]byte) ([]byte, error)) ed
 }
 
 func (w *write) applyPatch(kind types.PatchType, body []byte, force bool) (edit, error) {
-	wanted, strict, err := decodeApply(kind, body)
+	wanted, twice, err := decodeApply(kind, body)
 	if err != nil {
 		return nil, err
 	}
@@ -178,29 +204,40 @@ func (w *write) applyPatch(kind types.PatchType, body []byte, force bool) (edit,
 		if err != nil || w.validation == metav1.FieldValidationIgnore {
 			return merged, err
 		}
-		if err := strict(); err != nil {
-			if w.validation == metav1.FieldValidationStrict {
-				return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
-			}
-			w.state.Warn(err.Error())
+		switch {
+		case twice == nil:
+		case w.validation == metav1.FieldValidationStrict:
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", twice))
+		default:
+			w.state.Warn(twice.Error())
 		}
 		return merged, nil
 	}, nil
 }
 
-// decodeApply reads what an apply wants. strict says what is wrong with it
-// although it can be read: a key that is there twice, which CBOR never has.
-func decodeApply(kind types.PatchType, body []byte) (wanted map[string]any, strict func() error, err error) {
+// decodeApply reads what an apply wants. twice says that a key is there twice,
+// which it never is in CBOR.
+func decodeApply(kind types.PatchType, body []byte) (wanted map[string]any, twice, err error) {
 	if kind == types.ApplyCBORPatchType {
+		if err := wire.CheckBody(runtime.ContentTypeCBOR, body, nil); err != nil {
+			return nil, nil, err
+		}
 		if err := direct.Unmarshal(body, &wanted); err != nil {
 			return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding CBOR: %v", err))
 		}
-		return wanted, func() error { return nil }, nil
+		return wanted, nil, nil
 	}
-	if err := yaml.Unmarshal(body, &wanted); err != nil {
+	data, twice, err := wire.FromYAML(body)
+	if err == nil {
+		err = json.Unmarshal(data, &wanted)
+	}
+	switch {
+	case apierrors.IsRequestEntityTooLargeError(err):
+		return nil, nil, err
+	case err != nil:
 		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
 	}
-	return wanted, func() error { return yaml.UnmarshalStrict(body, &map[string]any{}) }, nil
+	return wanted, twice, nil
 }
 
 func (w *write) newBody() api.Object {

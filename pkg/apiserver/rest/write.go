@@ -234,6 +234,9 @@ func (w *write) validateChange(obj, current api.Object) field.ErrorList {
 	return errs
 }
 
+// maxMistakes bounds an answer to an object that has nothing right.
+const maxMistakes = 500
+
 // invalid names the stored kind, whichever version was written, and each mistake
 // once: a value that is wrong in two places of a map is one.
 func (w *write) invalid(obj api.Object, errs field.ErrorList) error {
@@ -244,7 +247,7 @@ func (w *write) invalid(obj api.Object, errs field.ErrorList) error {
 		said[text] = true
 		return again
 	})
-	return apierrors.NewInvalid(w.resource.GroupVersionKind().GroupKind(), obj.GetName(), errs)
+	return apierrors.NewInvalid(w.resource.GroupVersionKind().GroupKind(), obj.GetName(), errs[:min(len(errs), maxMistakes)])
 }
 
 func validateFinalizers(obj api.Object) (errs field.ErrorList) {

@@ -44,18 +44,13 @@ type Decoder struct {
 
 // NewDecoder returns a decoder of the kinds that scheme knows.
 func NewDecoder(scheme *runtime.Scheme) *Decoder {
-	serializer := func(yaml, strict bool) runtime.Decoder {
-		return json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: yaml, Strict: strict})
+	decoders := func(strict bool) map[string]runtime.Decoder {
+		fromJSON := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Strict: strict})
+		return map[string]runtime.Decoder{runtime.ContentTypeJSON: fromJSON, runtime.ContentTypeYAML: fromJSON,
+			runtime.ContentTypeProtobuf: protobuf.NewSerializer(scheme, scheme),
+			runtime.ContentTypeCBOR:     cbor.NewSerializer(scheme, scheme, cbor.Strict(strict))}
 	}
-	proto := protobuf.NewSerializer(scheme, scheme)
-	return &Decoder{
-		plain: map[string]runtime.Decoder{runtime.ContentTypeJSON: serializer(false, false),
-			runtime.ContentTypeYAML: serializer(true, false), runtime.ContentTypeProtobuf: proto,
-			runtime.ContentTypeCBOR: cbor.NewSerializer(scheme, scheme)},
-		strict: map[string]runtime.Decoder{runtime.ContentTypeJSON: serializer(false, true),
-			runtime.ContentTypeYAML: serializer(true, true), runtime.ContentTypeProtobuf: proto,
-			runtime.ContentTypeCBOR: cbor.NewSerializer(scheme, scheme, cbor.Strict(true))},
-	}
+	return &Decoder{plain: decoders(false), strict: decoders(true)}
 }
 
 // ContentType returns the media type of the body, or a 415 Status.
@@ -80,7 +75,10 @@ func (d *Decoder) Decode(state *request.State, contentType string, data []byte, 
 	if validation == metav1.FieldValidationIgnore {
 		decoder = d.plain[contentType]
 	}
-	obj, gvk, err := decoder.Decode(data, &want, into)
+	obj, gvk, err := decode(decoder, contentType, data, &want, into)
+	if apierrors.IsRequestEntityTooLargeError(err) {
+		return err
+	}
 	if strict, ok := runtime.AsStrictDecodingError(err); ok && obj != nil && validation != metav1.FieldValidationStrict {
 		for _, problem := range strict.Errors() {
 			state.Warn(problem.Error())
@@ -96,6 +94,30 @@ func (d *Decoder) Decode(state *request.State, contentType string, data []byte, 
 	}
 	into.GetObjectKind().SetGroupVersionKind(want)
 	return nil
+}
+
+// decode counts what it is about to decode.
+func decode(decoder runtime.Decoder, contentType string, data []byte, want *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	var twice error
+	var err error
+	if contentType == runtime.ContentTypeYAML {
+		data, twice, err = FromYAML(data)
+	} else {
+		err = CheckBody(contentType, data, into)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	obj, gvk, err := decoder.Decode(data, want, into)
+	strict, ok := runtime.AsStrictDecodingError(err)
+	if twice == nil || err != nil && !ok {
+		return obj, gvk, err
+	}
+	problems := []error{twice}
+	if ok {
+		problems = append(problems, strict.Errors()...)
+	}
+	return obj, gvk, runtime.NewStrictDecodingError(problems)
 }
 
 // decodeError is a 400 that names what was sent and what was wanted.

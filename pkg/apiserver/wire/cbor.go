@@ -27,6 +27,7 @@ var selfDescribed = []byte{0xd9, 0xd9, 0xf7}
 // Major types of a data item's head.
 const (
 	cborBytes = 2 << 5
+	cborText  = 3 << 5
 	cborArray = 4 << 5
 	cborMap   = 5 << 5
 )
