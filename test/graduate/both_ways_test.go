@@ -1,0 +1,202 @@
+package graduate
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"slowmo/test/live"
+)
+
+// TestGraduate moves a store from our API server to kube-apiserver and back. Each
+// answers with every object just as the other did before.
+func TestGraduate(t *testing.T) {
+	ours := live.NewAPIServer(t)
+	ours.Start(t)
+	made := createAll(t, restClient(t, ours.Config()))
+	before := readAll(t, restClient(t, ours.Config()), made)
+	ours.Stop(t)
+
+	theirs := startTheirs(t, ours)
+	client := restClient(t, theirs.config)
+	compare(t, "kube-apiserver after ours", before, readAll(t, client, made))
+	for _, path := range made {
+		patch := []byte(`{"metadata":{"annotations":{"graduated":"yes"}}}`)
+		if err := client.Patch(types.MergePatchType).AbsPath(path).Body(patch).Do(t.Context()).Error(); err != nil && !apierrors.IsInvalid(err) {
+			t.Errorf("patch %s: %v", path, err)
+		}
+	}
+	after := readAll(t, client, made)
+	theirs.stop(t)
+
+	ours.Start(t)
+	compare(t, "ours after kube-apiserver", after, readAll(t, restClient(t, ours.Config()), made))
+}
+
+func restClient(t *testing.T, config *rest.Config) rest.Interface {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.Discovery().RESTClient()
+}
+
+// createAll creates the objects of the recorded requests and returns the paths of
+// those that are there.
+func createAll(t *testing.T, client rest.Interface) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../pkg/apiserver/testdata/reference/requests.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for line := range bytes.Lines(text) {
+		var s struct {
+			ID, Path string
+			Body     json.RawMessage
+		}
+		if json.Unmarshal(line, &s) != nil || s.ID != "ns" && !strings.HasPrefix(s.ID, "create/") {
+			continue // a body that is no JSON is none of those
+		}
+		raw, err := client.Post().AbsPath(s.Path).SetHeader("Content-Type", "application/json").Body([]byte(s.Body)).DoRaw(t.Context())
+		if apierrors.IsInvalid(err) {
+			continue // some of the recorded ones are
+		}
+		if err != nil {
+			t.Errorf("%s: %v\n%s", s.ID, err, raw)
+			continue
+		}
+		var object struct{ Metadata struct{ Name string } }
+		if err := json.Unmarshal(raw, &object); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, s.Path+"/"+object.Metadata.Name)
+	}
+	if len(paths) < 50 {
+		t.Errorf("only %d objects were made", len(paths))
+	}
+	return paths
+}
+
+func readAll(t *testing.T, client rest.Interface, paths []string) map[string]any {
+	t.Helper()
+	answers := map[string]any{}
+	for _, path := range paths {
+		raw, err := client.Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
+		var object any
+		if err == nil {
+			err = json.Unmarshal(raw, &object)
+		}
+		if err != nil {
+			t.Errorf("get %s: %v", path, err)
+		}
+		answers[path] = object
+	}
+	return answers
+}
+
+func compare(t *testing.T, what string, want, got map[string]any) {
+	t.Helper()
+	for path := range want {
+		before, after := want[path], got[path]
+		if strings.Contains(path, "/flowschemas/") { // kube-apiserver itself writes their status at any moment
+			before, after = before.(map[string]any)["spec"], after.(map[string]any)["spec"]
+		}
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("%s: %s differs (-before +after):\n%s", what, path, diff)
+		}
+	}
+}
+
+// theirServer is etcd on the data of an API server of ours, and kube-apiserver on it.
+type theirServer struct {
+	config      *rest.Config
+	store, main *exec.Cmd
+}
+
+func startTheirs(t *testing.T, ours *live.APIServer) *theirServer {
+	t.Helper()
+	dir, port := t.TempDir(), live.FreePort(t)
+	clients, peers := fmt.Sprintf("http://127.0.0.1:%d", live.FreePort(t)), fmt.Sprintf("http://127.0.0.1:%d", live.FreePort(t))
+	key := filepath.Join(dir, "sa.key")
+	writeKey(t, key)
+	s := &theirServer{config: ours.Config()}
+	s.config.Host = fmt.Sprintf("https://127.0.0.1:%d", port)
+	s.store = launch(t, "etcd", "--data-dir", filepath.Join(ours.DataDir(), "etcd"), "--log-level", "error",
+		"--listen-client-urls", clients, "--advertise-client-urls", clients, "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers,
+		"--initial-cluster", "default="+peers)
+	s.main = launch(t, "kube-apiserver", "--etcd-servers", clients, "--secure-port", fmt.Sprint(port), "--cert-dir", dir,
+		"--token-auth-file", filepath.Join(ours.Dir, "tokens.csv"), "--service-cluster-ip-range", "10.96.0.0/16",
+		"--authorization-mode", "Node,RBAC", "--disable-admission-plugins", "ServiceAccount",
+		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", key, "--service-account-signing-key-file", key)
+	client := restClient(t, s.config)
+	deadline := time.Now().Add(time.Minute)
+	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		err := client.Get().AbsPath("/readyz").Do(ctx).Error()
+		cancel()
+		if err == nil {
+			return s
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("kube-apiserver is not ready: %v\n%s", err, s.main.Stderr)
+		}
+	}
+}
+
+// stop ends both as an installer would, the store last.
+func (s *theirServer) stop(t *testing.T) {
+	t.Helper()
+	for _, cmd := range []*exec.Cmd{s.main, s.store} {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // etcd ends by the signal that it was sent
+	}
+}
+
+// launch starts one of the real servers, which is killed when the test ends.
+func launch(t *testing.T, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(live.Bin, "upstream", program), args...)
+	cmd.Stderr = &bytes.Buffer{}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd
+}
+
+func writeKey(t *testing.T, path string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
