@@ -125,18 +125,9 @@ func ClusterRoleBindings() []*rbacv1.ClusterRoleBinding {
 		clusterBinding("system:kube-dns", account("kube-dns")),
 		clusterBinding("system:kube-scheduler", user("system:kube-scheduler")),
 		clusterBinding("system:volume-scheduler", user("system:kube-scheduler")),
-		// Not upstream's own but its installers': how the server reaches kubelets.
-		bound("slowmo:apiserver-kubelet-client", "system:kubelet-api-admin", user("kube-apiserver-kubelet-client")),
 	}
 	for _, c := range controllers() {
 		out = append(out, clusterBinding(controllerPrefix+c.name, account(c.name)))
-	}
-	// Our controller-manager runs its controllers as itself, not as a service
-	// account each, so it is given the roles of those that it has.
-	for _, name := range []string{"clusterrole-aggregation-controller", "deployment-controller", "endpoint-controller",
-		"endpointslice-controller", "generic-garbage-collector", "namespace-controller", "node-controller",
-		"pod-garbage-collector", "replicaset-controller", "root-ca-cert-publisher", "service-account-controller", "service-controller"} {
-		out = append(out, bound("slowmo:kube-controller-manager:"+name, controllerPrefix+name, user("system:kube-controller-manager")))
 	}
 	return out
 }
@@ -167,12 +158,8 @@ func RoleBindings() []*rbacv1.RoleBinding {
 
 // clusterBinding binds the role of the same name.
 func clusterBinding(role string, subjects ...rbacv1.Subject) *rbacv1.ClusterRoleBinding {
-	return bound(role, role, subjects...)
-}
-
-func bound(name, role string, subjects ...rbacv1.Subject) *rbacv1.ClusterRoleBinding {
 	return &rbacv1.ClusterRoleBinding{
-		ObjectMeta: meta("", name),
+		ObjectMeta: meta("", role),
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects:   subjects,
 	}
