@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,7 +31,7 @@ type Reviews struct {
 // Subject answers POST subjectaccessreviews.
 func (v *Reviews) Subject(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authorizationv1.SubjectAccessReview).DeepCopy()
-	if err := invalid("SubjectAccessReview", review.Name, validateSpec(&review.Spec)); err != nil {
+	if err := invalid("SubjectAccessReview", review.Name, append(validateSpec(&review.Spec), validateMeta(review.ObjectMeta, "must be empty")...)); err != nil {
 		return nil, err
 	}
 	review.Status = v.status(ctx, userOf(&review.Spec), infoOf(review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes))
@@ -41,13 +42,15 @@ func (v *Reviews) Subject(ctx context.Context, _, _ string, body api.Object) (ru
 func (v *Reviews) LocalSubject(ctx context.Context, namespace, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authorizationv1.LocalSubjectAccessReview).DeepCopy()
 	review.Namespace = namespace
-	problems := validateSpec(&review.Spec)
+	unnamed := review.ObjectMeta
+	unnamed.Namespace = ""
+	problems := append(validateSpec(&review.Spec), validateMeta(unnamed, "must be empty except for namespace")...)
 	attributes := field.NewPath("spec").Child("resourceAttributes", "namespace")
 	if r := review.Spec.ResourceAttributes; r != nil && r.Namespace != review.Namespace {
 		problems = append(problems, field.Invalid(attributes, r.Namespace, "must match metadata.namespace"))
 	}
 	if n := review.Spec.NonResourceAttributes; n != nil {
-		problems = append(problems, field.Invalid(field.NewPath("spec").Child("nonResourceAttributes"), n, "disallowed on this kind of request"))
+		problems = append(problems, field.Invalid(field.NewPath("spec").Child("nonResourceAttributes"), api.Internal(n), "disallowed on this kind of request"))
 	}
 	if err := invalid("LocalSubjectAccessReview", review.Name, problems); err != nil {
 		return nil, err
@@ -60,6 +63,7 @@ func (v *Reviews) LocalSubject(ctx context.Context, namespace, _ string, body ap
 func (v *Reviews) Self(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 	problems := validateAttributes(review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes)
+	problems = append(append(problems, validateSelectors(review.Spec.ResourceAttributes)...), validateMeta(review.ObjectMeta, "must be empty")...)
 	if err := invalid("SelfSubjectAccessReview", review.Name, problems); err != nil {
 		return nil, err
 	}
@@ -181,18 +185,51 @@ func validateSpec(spec *authorizationv1.SubjectAccessReviewSpec) field.ErrorList
 	if spec.User == "" && len(spec.Groups) == 0 {
 		problems = append(problems, field.Invalid(field.NewPath("spec").Child("user"), spec.User, "at least one of user or group must be specified"))
 	}
-	return problems
+	return append(problems, validateSelectors(spec.ResourceAttributes)...)
 }
 
 func validateAttributes(r *authorizationv1.ResourceAttributes, n *authorizationv1.NonResourceAttributes) field.ErrorList {
 	spec := field.NewPath("spec")
 	switch {
 	case r != nil && n != nil:
-		return field.ErrorList{field.Invalid(spec.Child("nonResourceAttributes"), n, "cannot be specified in combination with resourceAttributes")}
+		return field.ErrorList{field.Invalid(spec.Child("nonResourceAttributes"), api.Internal(n), "cannot be specified in combination with resourceAttributes")}
 	case r == nil && n == nil:
 		return field.ErrorList{field.Invalid(spec.Child("resourceAttributes"), n, "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
 	}
 	return nil
+}
+
+// validateSelectors wants each selector either raw or taken apart.
+func validateSelectors(r *authorizationv1.ResourceAttributes) (problems field.ErrorList) {
+	if r == nil {
+		return nil
+	}
+	check := func(path *field.Path, raw string, requirements int) {
+		switch {
+		case raw != "" && requirements > 0:
+			problems = append(problems, field.Invalid(path.Child("rawSelector"), raw, "may not specified at the same time as requirements"))
+		case raw == "" && requirements == 0:
+			problems = append(problems, field.Required(path.Child("requirements"), fmt.Sprintf("when %s is specified, requirements or rawSelector is required", path)))
+		}
+	}
+	path := field.NewPath("spec.resourceAttributes")
+	if f := r.FieldSelector; f != nil {
+		check(path.Child("fieldSelector"), f.RawSelector, len(f.Requirements))
+	}
+	if l := r.LabelSelector; l != nil {
+		check(path.Child("labelSelector"), l.RawSelector, len(l.Requirements))
+	}
+	return problems
+}
+
+// validateMeta: a review is about nothing that has a name.
+func validateMeta(meta metav1.ObjectMeta, detail string) field.ErrorList {
+	bare := meta
+	bare.ManagedFields = nil
+	if equality.Semantic.DeepEqual(bare, metav1.ObjectMeta{}) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(field.NewPath("metadata"), meta, detail)}
 }
 
 func invalid(kind, name string, problems field.ErrorList) error {
