@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/poddefaults"
@@ -76,12 +75,13 @@ var Resource = &api.Resource{
 	},
 }
 
-// podWarnings leaves changes of status and metadata alone.
+// podWarnings speaks of new pods alone: hardly a person updates one.
 func podWarnings(_ context.Context, obj, old api.Object) []string {
-	if old != nil && old.GetGeneration() == obj.GetGeneration() {
+	if old != nil {
 		return nil
 	}
-	return podwarnings.Of(&obj.(*corev1.Pod).Spec, field.NewPath("spec"))
+	pod := obj.(*corev1.Pod)
+	return podwarnings.Of(&pod.ObjectMeta, &pod.Spec, nil)
 }
 
 func defaultPod(obj api.Object) {

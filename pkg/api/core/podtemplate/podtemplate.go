@@ -32,7 +32,7 @@ func Cells(template *corev1.PodTemplateSpec) (names, images string) {
 
 // Warnings returns what is allowed but unwise in the template at path.
 func Warnings(template *corev1.PodTemplateSpec, path *field.Path) []string {
-	return podwarnings.Of(&template.Spec, path.Child("spec"))
+	return podwarnings.Of(&template.ObjectMeta, &template.Spec, path)
 }
 
 // NameWarnings returns what is unwise in the name of an object whose pods, and

@@ -26,13 +26,7 @@ func volumeWarnings(_ context.Context, obj, _ api.Object) []string {
 		out = append(out, "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.")
 	}
 	if affinity := pv.Spec.NodeAffinity; affinity != nil && affinity.Required != nil {
-		for i, term := range affinity.Required.NodeSelectorTerms {
-			for j, r := range term.MatchExpressions {
-				if message, deprecated := api.DeprecatedNodeLabel(r.Key); deprecated {
-					out = append(out, fmt.Sprintf("%s: %s is %s", at.Child("nodeAffinity", "required", "nodeSelectorTerms").Index(i).Child("matchExpressions").Index(j).Child("key"), r.Key, message))
-				}
-			}
-		}
+		out = append(out, podwarnings.NodeTerms(affinity.Required.NodeSelectorTerms, at.Child("nodeAffinity", "required", "nodeSelectorTerms"))...)
 	}
 	s := &pv.Spec.PersistentVolumeSource
 	for _, old := range []struct {
