@@ -28,9 +28,6 @@ func Of(meta *metav1.ObjectMeta, spec *corev1.PodSpec, path *field.Path) []strin
 		out = append(out, c.warnings()...)
 	}
 	out = append(out, portWarnings(containers)...)
-	if seconds := spec.TerminationGracePeriodSeconds; seconds != nil && *seconds < 0 {
-		out = append(out, fmt.Sprintf("%s: must be >= 0; negative values are invalid and will be treated as 1", at.Child("terminationGracePeriodSeconds")))
-	}
 	return append(out, affinityWarnings(spec.Affinity, at.Child("affinity"))...)
 }
 

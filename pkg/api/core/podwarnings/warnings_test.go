@@ -50,7 +50,7 @@ func TestOf(t *testing.T) {
 		`spec: {containers: [{resources: {requests: {memory: 100m}, limits: {memory: 200m}}}]}`: {
 			`spec.containers[0].resources.limits[memory]: fractional byte value "200m" is invalid, must be an integer`,
 			`spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer`},
-		`spec: {terminationGracePeriodSeconds: -1}`: {`spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`},
+		`spec: {terminationGracePeriodSeconds: -1}`: nil, // as recorded from kube-apiserver 1.37
 	} {
 		pod := &corev1.Pod{}
 		if err := yaml.UnmarshalStrict([]byte(text), pod); err != nil {
