@@ -45,6 +45,12 @@ type Resource struct {
 	// end. Empty means Plural. Upstream's exceptions ("minions",
 	// "services/specs") are why it exists.
 	StoragePath string
+	// StorageVersion is written into stored objects where upstream still writes an
+	// older version, with the same fields. Empty means Version.
+	StorageVersion string
+	// StorageJSON says that objects are stored as JSON and not as protobuf (upstream:
+	// APIService, CustomResourceDefinition).
+	StorageJSON bool
 
 	New     func() Object         // an empty object of Version
 	NewList func() runtime.Object // an empty list of Version
@@ -146,9 +152,18 @@ type Resource struct {
 	Versions []Version
 }
 
-// GroupVersionKind returns the stored kind.
+// GroupVersionKind returns the kind in the version that the definition is about.
 func (r *Resource) GroupVersionKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+}
+
+// StorageKind returns the kind that is written into stored objects.
+func (r *Resource) StorageKind() schema.GroupVersionKind {
+	gvk := r.GroupVersionKind()
+	if r.StorageVersion != "" {
+		gvk.Version = r.StorageVersion
+	}
+	return gvk
 }
 
 // GroupResource returns the name that errors and RBAC rules use.

@@ -25,15 +25,16 @@ type message interface {
 	Unmarshal([]byte) error
 }
 
-// encode returns the stored form of obj: protobuf where its type has it, JSON
-// otherwise (custom resources). As upstream stores it, the form has no
+// encode returns the stored form of obj: JSON for custom resources and where
+// upstream does the same, otherwise protobuf. As upstream stores it, the form has no
 // resourceVersion, for etcd knows it; obj loses its own on the way and gets the kind of r.
 func encode(r *api.Resource, obj api.Object) ([]byte, error) {
 	obj.SetResourceVersion("")
 	obj.SetSelfLink("")
-	obj.GetObjectKind().SetGroupVersionKind(r.GroupVersionKind())
+	obj.GetObjectKind().SetGroupVersionKind(r.StorageKind())
+	defer obj.GetObjectKind().SetGroupVersionKind(r.GroupVersionKind())
 	m, ok := obj.(message)
-	if !ok {
+	if !ok || r.StorageJSON {
 		data, err := json.Marshal(obj)
 		if err != nil {
 			return nil, fmt.Errorf("storage: encode %s %s/%s: %w", r.Kind, obj.GetNamespace(), obj.GetName(), err)
@@ -41,7 +42,7 @@ func encode(r *api.Resource, obj api.Object) ([]byte, error) {
 		return append(data, '\n'), nil
 	}
 	var unknown runtime.Unknown
-	unknown.APIVersion, unknown.Kind = r.GroupVersionKind().ToAPIVersionAndKind()
+	unknown.APIVersion, unknown.Kind = r.StorageKind().ToAPIVersionAndKind()
 	size := m.Size()
 	// The message's tag and length take at most eleven bytes.
 	data := make([]byte, len(envelope)+unknown.Size()+size+11)
@@ -92,7 +93,7 @@ func unmarshal(r *api.Resource, data []byte) (api.Object, error) {
 // returns it in r's version.
 func into(r *api.Resource, meta runtime.TypeMeta, fill func(api.Object) error) (api.Object, error) {
 	gvk := meta.GroupVersionKind()
-	if gvk == r.GroupVersionKind() {
+	if gvk == r.GroupVersionKind() || gvk == r.StorageKind() {
 		obj := r.New()
 		return obj, fill(obj)
 	}

@@ -26,6 +26,7 @@ var APIService = &api.Resource{
 	Version:     "v1",
 	Kind:        "APIService",
 	Plural:      "apiservices",
+	StorageJSON: true,
 	Singular:    "apiservice",
 	Categories:  []string{"api-extensions"},
 	StoragePath: "apiregistration.k8s.io/apiservices",

@@ -20,14 +20,15 @@ import (
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/#pod-certificate-requests
 var PodCertificateRequest = &api.Resource{
-	Group:      certificatesv1.GroupName,
-	Version:    "v1",
-	Kind:       "PodCertificateRequest",
-	Plural:     "podcertificaterequests",
-	Singular:   "podcertificaterequest",
-	Namespaced: true,
-	New:        func() api.Object { return &certificatesv1.PodCertificateRequest{} },
-	NewList:    func() runtime.Object { return &certificatesv1.PodCertificateRequestList{} },
+	Group:          certificatesv1.GroupName,
+	Version:        "v1",
+	Kind:           "PodCertificateRequest",
+	Plural:         "podcertificaterequests",
+	StorageVersion: "v1beta1",
+	Singular:       "podcertificaterequest",
+	Namespaced:     true,
+	New:            func() api.Object { return &certificatesv1.PodCertificateRequest{} },
+	NewList:        func() runtime.Object { return &certificatesv1.PodCertificateRequestList{} },
 
 	Default: func(obj api.Object) {
 		if spec := &obj.(*certificatesv1.PodCertificateRequest).Spec; spec.MaxExpirationSeconds == nil {

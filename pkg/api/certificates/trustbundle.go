@@ -22,13 +22,14 @@ import (
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/#cluster-trust-bundles
 var ClusterTrustBundle = &api.Resource{
-	Group:    certificatesv1.GroupName,
-	Version:  "v1",
-	Kind:     "ClusterTrustBundle",
-	Plural:   "clustertrustbundles",
-	Singular: "clustertrustbundle",
-	New:      func() api.Object { return &certificatesv1.ClusterTrustBundle{} },
-	NewList:  func() runtime.Object { return &certificatesv1.ClusterTrustBundleList{} },
+	Group:          certificatesv1.GroupName,
+	Version:        "v1",
+	Kind:           "ClusterTrustBundle",
+	Plural:         "clustertrustbundles",
+	StorageVersion: "v1beta1",
+	Singular:       "clustertrustbundle",
+	New:            func() api.Object { return &certificatesv1.ClusterTrustBundle{} },
+	NewList:        func() runtime.Object { return &certificatesv1.ClusterTrustBundleList{} },
 
 	// What the name may be depends on the signer: Validate says.
 	ValidateName: func(string, bool) []string { return nil },

@@ -17,13 +17,14 @@ import (
 //
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#device-taints-and-tolerations
 var DeviceTaintRule = &api.Resource{
-	Group:    resourcev1.GroupName,
-	Version:  "v1",
-	Kind:     "DeviceTaintRule",
-	Plural:   "devicetaintrules",
-	Singular: "devicetaintrule",
-	New:      func() api.Object { return &resourcev1.DeviceTaintRule{} },
-	NewList:  func() runtime.Object { return &resourcev1.DeviceTaintRuleList{} },
+	Group:          resourcev1.GroupName,
+	Version:        "v1",
+	Kind:           "DeviceTaintRule",
+	Plural:         "devicetaintrules",
+	StorageVersion: "v1beta2",
+	Singular:       "devicetaintrule",
+	New:            func() api.Object { return &resourcev1.DeviceTaintRule{} },
+	NewList:        func() runtime.Object { return &resourcev1.DeviceTaintRuleList{} },
 
 	PrepareCreate: func(ctx context.Context, obj api.Object) {
 		rule := obj.(*resourcev1.DeviceTaintRule)

@@ -24,13 +24,14 @@ import (
 //
 // https://kubernetes.io/docs/tasks/manage-kubernetes-objects/storage-version-migration/
 var StorageVersionMigration = &api.Resource{
-	Group:    storagemigrationv1.GroupName,
-	Version:  "v1",
-	Kind:     "StorageVersionMigration",
-	Plural:   "storageversionmigrations",
-	Singular: "storageversionmigration",
-	New:      func() api.Object { return &storagemigrationv1.StorageVersionMigration{} },
-	NewList:  func() runtime.Object { return &storagemigrationv1.StorageVersionMigrationList{} },
+	Group:          storagemigrationv1.GroupName,
+	Version:        "v1",
+	Kind:           "StorageVersionMigration",
+	Plural:         "storageversionmigrations",
+	StorageVersion: "v1beta1",
+	Singular:       "storageversionmigration",
+	New:            func() api.Object { return &storagemigrationv1.StorageVersionMigration{} },
+	NewList:        func() runtime.Object { return &storagemigrationv1.StorageVersionMigrationList{} },
 
 	PrepareCreate: func(_ context.Context, obj api.Object) {
 		obj.(*storagemigrationv1.StorageVersionMigration).Status = storagemigrationv1.StorageVersionMigrationStatus{}
