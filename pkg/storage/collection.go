@@ -116,8 +116,22 @@ func (c *Collection) put(key string, stored []byte, revision int64) *change {
 	} else {
 		record = c.readRecord(key, stored, revision)
 	}
+	neighbour := previous
+	if neighbour == nil {
+		neighbour = c.before(key)
+	}
+	record.share(neighbour)
 	c.working.ReplaceOrInsert(record)
 	return &change{record: record, previous: previous}
+}
+
+// before returns the last record of the working tree up to key, or nil.
+func (c *Collection) before(key string) (found *Record) {
+	c.working.DescendLessOrEqual(&Record{Key: key}, func(r *Record) bool {
+		found = r
+		return false
+	})
+	return found
 }
 
 // remove takes key out of the working tree. It returns nil if it is not there.

@@ -130,6 +130,7 @@ const loadPage = 1000
 // load reads the collection as it was at revision. The error may be etcd's ErrCompacted.
 func (c *Collection) load(ctx context.Context, revision int64) (*btree.BTreeG[*Record], error) {
 	tree := newTree()
+	var neighbour *Record
 	end := clientv3.GetPrefixRangeEnd(c.prefix)
 	for from := c.prefix; ; {
 		start := time.Now()
@@ -144,6 +145,8 @@ func (c *Collection) load(ctx context.Context, revision int64) (*btree.BTreeG[*R
 			if r.corrupt != nil {
 				slog.Error("Ignoring what is stored", "err", r.corrupt)
 			}
+			r.share(neighbour)
+			neighbour = r
 			tree.ReplaceOrInsert(r)
 		}
 		if !response.More {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -77,6 +78,21 @@ func (c *Collection) readRecord(key string, stored []byte, revision int64) *Reco
 		return r
 	}
 	return c.newRecord(key, stored, revision, c.factsOf(obj))
+}
+
+// share makes r hold the labels and fields of other, which may be nil, where
+// they are the same: an object mostly keeps them, and neighbours are often
+// made from one template. They take a sixth of a pod's memory. r is not in use yet.
+func (r *Record) share(other *Record) {
+	if other == nil {
+		return
+	}
+	if maps.Equal(r.Labels, other.Labels) {
+		r.Labels = other.Labels
+	}
+	if slices.Equal(r.fields, other.fields) {
+		r.fields = other.fields
+	}
 }
 
 // at returns r's state under another revision: what a DELETED event carries.
