@@ -15,32 +15,45 @@ import (
 // one, so that memory grows with the objects and not with a multiple of them, and
 // while there is little to do memory is worth more than time.
 const (
-	busyRoom  = 48 << 20 // when collections follow one another closely
+	busyRoom  = 32 << 20 // when collections follow one another closely
 	quietRoom = 8 << 20
 	leastRoom = 25 // per cent of what is alive, so that collections do not take over in the end
 	mostRoom  = 800
 
 	closely = 2 * time.Second
+	calm    = 5 * time.Second // without a collection: the load is over
 )
 
 // tuneGC adapts GOGC after each collection, unless the environment sets it.
 func tuneGC() {
-	if os.Getenv("GOGC") == "" {
-		afterGC(time.Now(), quietRoom)
+	if os.Getenv("GOGC") != "" {
+		return
 	}
+	// What a load leaves behind would stay for minutes.
+	release := time.AfterFunc(calm, debug.FreeOSMemory)
+	release.Stop()
+	(&collector{release: release, last: time.Now()}).tune(quietRoom)
 }
 
-// afterGC sets the room now and after the next collection, which frees what the
-// cleanup is attached to.
-func afterGC(last time.Time, room uint64) {
+// collector knows when the last collection was.
+type collector struct {
+	release *time.Timer
+	last    time.Time
+}
+
+// tune sets the room, and does so again after the next collection: it frees
+// what the cleanup is attached to.
+func (c *collector) tune(room uint64) {
 	debug.SetGCPercent(gcPercent(liveHeap(), room))
-	runtime.AddCleanup(new([32]byte), func(last time.Time) {
-		room := uint64(quietRoom)
-		if time.Since(last) < closely {
+	runtime.AddCleanup(new([32]byte), func(c *collector) {
+		room, now := uint64(quietRoom), time.Now()
+		if now.Sub(c.last) < closely {
 			room = busyRoom
+			c.release.Reset(calm)
 		}
-		afterGC(time.Now(), room)
-	}, last)
+		c.last = now
+		c.tune(room)
+	}, c)
 }
 
 // gcPercent is the GOGC that leaves room bytes beside what is alive.
