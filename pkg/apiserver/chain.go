@@ -32,6 +32,7 @@ func (s *Server) chain() http.Handler {
 	return through(
 		s.recovered,     // a panic is a 500, not the end of the server
 		s.informed,      // what is asked for, by whom caused, for how long
+		s.bounded,       // no flood of headers, no client that is too slow
 		s.measured,      // counts and times
 		s.authenticated, // who asks: certificate, token; anonymous for health and version
 		s.audited,       // written down from here on
@@ -69,12 +70,8 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 	})
 }
 
-const (
-	// requestTime is how long an ordinary request may take.
-	requestTime = time.Minute
-	// longestCause bounds what a client may say of its causes.
-	longestCause = 4 << 10
-)
+// longestCause bounds what a client may say of its causes.
+const longestCause = 4 << 10
 
 func (s *Server) informed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +90,7 @@ func (s *Server) informed(next http.Handler) http.Handler {
 // lifetime bounds an ordinary request; a long-running one ends when the server does.
 func (s *Server) lifetime(r *http.Request, long bool) (context.Context, context.CancelFunc) {
 	if !long {
-		limit := requestTime
+		limit := s.patience.request
 		if asked, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && asked > 0 && asked < limit {
 			limit = asked
 		}

@@ -27,7 +27,7 @@ func ask(handler http.Handler, method, path string, user *request.User) *httptes
 
 // The smallest server has a seat for ordinary users, which one holds here.
 func TestLimit(t *testing.T) {
-	s := &Server{Config: Config{MaxRequests: 1}}
+	s := &Server{Config: Config{MaxRequests: 1}, patience: standardPatience}
 	entered, leave := make(chan struct{}), make(chan struct{})
 	handler := s.limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("hold") {
@@ -84,7 +84,7 @@ func TestPanicIsAnAnswer(t *testing.T) {
 }
 
 func TestLongRunningEndsWithTheServer(t *testing.T) {
-	s := &Server{}
+	s := &Server{patience: standardPatience}
 	s.draining, s.drain = context.WithCancel(t.Context())
 	var long, short context.Context
 	s.informed(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -63,6 +62,7 @@ type Hook struct {
 // Server is the HTTP front of a store.
 type Server struct {
 	Config
+	patience  patience
 	resources *rest.Handler
 	hooked    []atomic.Bool // by the index of PostStart: it has returned
 
@@ -81,7 +81,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Config: c, resources: resources, hooked: make([]atomic.Bool, len(c.PostStart))}
+	s := &Server{Config: c, patience: standardPatience, resources: resources, hooked: make([]atomic.Bool, len(c.PostStart))}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -94,15 +94,8 @@ const shutdownGrace = 10 * time.Second
 
 // Run serves on listener until ctx ends and everything under way is answered.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
-		Handler:           s.chain(),
-		TLSConfig:         s.TLS,
-		ReadHeaderTimeout: 30 * time.Second,
-		IdleTimeout:       90 * time.Second,
-		MaxHeaderBytes:    1 << 20,
-		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 1000},
-	}
+	server := s.patience.server(s.chain())
+	server.TLSConfig = s.TLS
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {

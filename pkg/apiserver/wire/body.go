@@ -2,10 +2,12 @@ package wire
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,7 +30,10 @@ const upstreamScheme = "pkg/runtime/scheme.go:111"
 // ReadBody reads the whole body, up to MaxBody bytes.
 func ReadBody(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refusal(http.StatusRequestTimeout)
+	case err != nil:
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
 	if len(data) > MaxBody {

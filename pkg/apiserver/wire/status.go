@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -56,6 +57,14 @@ func PatchType() error {
 
 // Unprocessable is the answer to a patch that could be read and not applied.
 func Unprocessable(message string) error { return generic(http.StatusUnprocessableEntity, message) }
+
+// TooManyHeaders is the answer to a flood of them.
+func TooManyHeaders() error { return refusal(http.StatusRequestHeaderFieldsTooLarge) }
+
+// refusal is for codes that Kubernetes has no words for.
+func refusal(code int) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: int32(code), Message: fmt.Sprintf("%d: %s", code, http.StatusText(code))}}
+}
 
 func generic(code int, message string) error {
 	return apierrors.NewGenericServerResponse(code, "", schema.GroupResource{}, "", message, 0, false)
