@@ -293,3 +293,27 @@ func TestSwitches(t *testing.T) {
 		t.Errorf("%d of %d plugins, %v", len(some.(chain)), len(every.(chain)), err)
 	}
 }
+
+func BenchmarkNewPod(b *testing.B) {
+	store := storetest.New(b)
+	all, err := New(Config{Store: store, Authorizer: &permissions{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ns := &corev1.Namespace{}
+	ns.Name = "ns"
+	storetest.Put(b, store, core.Namespace, ns)
+	account := &corev1.ServiceAccount{}
+	account.Namespace, account.Name = "ns", "default"
+	storetest.Put(b, store, core.ServiceAccount, account)
+	b.ReportAllocs()
+	for b.Loop() {
+		a := attributes(request.Create, core.Pod, newPod(nil), nil)
+		if err := all.Mutate(b.Context(), a); err != nil {
+			b.Fatal(err)
+		}
+		if err := all.Validate(b.Context(), a); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -41,6 +41,9 @@ func lookup[T api.Object](ctx context.Context, c *storage.Collection, namespace,
 // list returns the objects of a namespace that the cache knows, in the order of
 // their names; those of all namespaces for the empty one.
 func list[T api.Object](ctx context.Context, c *storage.Collection, namespace string) ([]T, error) {
+	if c.Len() == 0 {
+		return nil, nil
+	}
 	page, err := c.List(ctx, storage.ListOptions{Namespace: namespace, Match: storage.MatchAny})
 	if err != nil {
 		return nil, err

@@ -28,13 +28,19 @@ type resourceQuota struct {
 
 // Validate charges the write.
 func (r *resourceQuota) Validate(ctx context.Context, a *request.Attributes) error {
-	evaluator := charged(a)
-	if evaluator == nil {
+	if !chargeable(a) {
 		return nil
 	}
 	quotas, err := list[*corev1.ResourceQuota](ctx, r.store.Collection(core.ResourceQuota), a.Namespace)
 	if err != nil {
 		return forbid(a, err)
+	}
+	if len(quotas) == 0 {
+		return nil
+	}
+	evaluator := quota.For(a.Resource.GroupResource())
+	if a.Operation == request.Update && !evaluator.OnUpdate && !resizes(a) {
+		return nil
 	}
 	var due []*corev1.ResourceQuota
 	for _, q := range quotas {
@@ -57,23 +63,19 @@ func (r *resourceQuota) Validate(ctx context.Context, a *request.Attributes) err
 	return nil
 }
 
-// charged returns the evaluator of a write that can use more, else nil.
-func charged(a *request.Attributes) *quota.Evaluator {
-	resource := a.Resource.GroupResource()
-	resize := a.Operation == request.Update && is(a, "", "pods/resize")
+// chargeable says whether a write can use more of anything.
+func chargeable(a *request.Attributes) bool {
 	switch {
-	case a.Namespace == "" || !a.Definition.Namespaced || a.Definition.Virtual || resource.Resource == "events":
-		return nil
-	case a.Subresource != "" && !resize:
-		return nil
-	case a.Operation != request.Create && a.Operation != request.Update:
-		return nil
+	case a.Operation != request.Create && a.Operation != request.Update,
+		a.Namespace == "", !a.Definition.Namespaced, a.Definition.Virtual,
+		a.Resource.Resource == "events":
+		return false
 	}
-	evaluator := quota.For(resource)
-	if a.Operation == request.Update && !evaluator.OnUpdate && !resize {
-		return nil
-	}
-	return evaluator
+	return a.Subresource == "" || resizes(a)
+}
+
+func resizes(a *request.Attributes) bool {
+	return a.Operation == request.Update && is(a, "", "pods/resize")
 }
 
 // raise writes the charge, guarded: it is worked out anew if another write to

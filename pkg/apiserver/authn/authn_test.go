@@ -3,6 +3,8 @@ package authn
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -64,6 +66,29 @@ func TestClientCertificates(t *testing.T) {
 	}
 	if _, ok, err := c.Authenticate(httptest.NewRequest("GET", "/", nil)); ok || err != nil {
 		t.Errorf("no certificate: %v, %v", ok, err)
+	}
+}
+
+func TestCertificateUID(t *testing.T) {
+	attribute := func(value any) pkix.AttributeTypeAndValue {
+		return pkix.AttributeTypeAndValue{Type: userUID, Value: value}
+	}
+	other := pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{1, 2, 3}, Value: "x"}
+	for _, test := range []struct {
+		names []pkix.AttributeTypeAndValue
+		want  string
+		bad   bool
+	}{
+		{nil, "", false},
+		{[]pkix.AttributeTypeAndValue{other, attribute("7")}, "7", false},
+		{[]pkix.AttributeTypeAndValue{attribute("")}, "", true},
+		{[]pkix.AttributeTypeAndValue{attribute(7)}, "", true},
+		{[]pkix.AttributeTypeAndValue{attribute("7"), attribute("8")}, "", true},
+	} {
+		got, err := uidOf(&x509.Certificate{Subject: pkix.Name{Names: test.names}})
+		if got != test.want || (err != nil) != test.bad {
+			t.Errorf("%v: %q, %v", test.names, got, err)
+		}
 	}
 }
 

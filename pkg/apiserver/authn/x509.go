@@ -3,6 +3,7 @@ package authn
 import (
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -64,6 +65,10 @@ func (c *ClientCertificates) verify(chain []*x509.Certificate, now time.Time) (*
 	if leaf.Subject.CommonName == "" {
 		return nil, time.Time{}, errors.New("the client certificate has no common name to be the user's")
 	}
+	uid, err := uidOf(leaf)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	expires := leaf.NotAfter
 	for _, cert := range chains[0] {
 		if cert.NotAfter.Before(expires) {
@@ -72,5 +77,25 @@ func (c *ClientCertificates) verify(chain []*x509.Certificate, now time.Time) (*
 	}
 	sum := sha256.Sum256(leaf.Raw)
 	extra := map[string][]string{credentialID: {"X509SHA256=" + hex.EncodeToString(sum[:])}}
-	return known(leaf.Subject.CommonName, "", leaf.Subject.Organization, extra), expires, nil
+	return known(leaf.Subject.CommonName, uid, leaf.Subject.Organization, extra), expires, nil
+}
+
+// userUID is the attribute of a subject that holds the user's UID.
+//
+// https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
+var userUID = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57683, 2}
+
+// uidOf returns the UID in the subject; empty if there is none.
+func uidOf(leaf *x509.Certificate) (uid string, err error) {
+	for _, attribute := range leaf.Subject.Names {
+		if !attribute.Type.Equal(userUID) {
+			continue
+		}
+		value, ok := attribute.Value.(string)
+		if !ok || value == "" || uid != "" {
+			return "", errors.New("the client certificate must have one UID, which is not empty")
+		}
+		uid = value
+	}
+	return uid, nil
 }

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -139,8 +140,22 @@ func TestRolesAreBroughtBack(t *testing.T) {
 		r.Rules = nil
 		r.Annotations[rbacv1.AutoUpdateAnnotationKey] = "false"
 	})
+	elsewhere := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
+	more := rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "eve"}
+	_, err := c.Store.Collection(rbacapi.ClusterRoleBinding).Modify(t.Context(), "", "system:kube-scheduler", func(current api.Object) (api.Object, error) {
+		b := current.(*rbacv1.ClusterRoleBinding)
+		b.RoleRef, b.Subjects = elsewhere, []rbacv1.Subject{more}
+		return b, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := Run(t.Context(), c); err != nil {
 		t.Fatal(err)
+	}
+	b := get[*rbacv1.ClusterRoleBinding](t, c.Store, rbacapi.ClusterRoleBinding, "", "system:kube-scheduler")
+	if b.RoleRef.Name != "system:kube-scheduler" || !slices.Equal(b.Subjects, []rbacv1.Subject{more, user("system:kube-scheduler")}) {
+		t.Errorf("want its role, its subject and the one that was added, got %v", b)
 	}
 	if r := get[*rbacv1.ClusterRole](t, c.Store, rbacapi.ClusterRole, "", "system:kube-dns"); len(r.Rules) < 2 || r.Rules[0].Resources[0] != "foos" {
 		t.Errorf("want the rule that was taken and the one that was added, got %v", r.Rules)
