@@ -25,15 +25,19 @@ const (
 
 // asAccount returns config with the identity of a service account of kube-system in
 // place of its own, so that a controller has the rights of its role and no others.
-// accounts are reached with the process's own identity.
-func asAccount(config *rest.Config, accounts corev1.ServiceAccountInterface, name string) *rest.Config {
+// accounts are reached with the process's own identity. login asks for the first
+// token; without it, or when it fails, the first request does.
+func asAccount(config *rest.Config, accounts corev1.ServiceAccountInterface, name string) (_ *rest.Config, login func() error) {
 	config = rest.CopyConfig(config)
 	config.Username, config.Password, config.BearerToken, config.BearerTokenFile = "", "", "", ""
 	config.AuthProvider, config.ExecProvider = nil, nil
 	config.CertFile, config.CertData, config.KeyFile, config.KeyData = "", nil, "", nil
 	tokens := transport.NewCachedTokenSource(tokenSource{accounts, name})
 	config.Wrap(transport.ResettableTokenSourceWrapTransport(tokens))
-	return config
+	return config, func() error {
+		_, err := tokens.Token()
+		return err
+	}
 }
 
 // tokenSource asks the API server for tokens of a service account, which it makes

@@ -53,7 +53,10 @@ func TestAsAccount(t *testing.T) {
 	})
 
 	own := &rest.Config{Host: server.URL, BearerToken: "of-the-process"}
-	config := asAccount(own, accounts.CoreV1().ServiceAccounts(metav1.NamespaceSystem), "job-controller")
+	config, login := asAccount(own, accounts.CoreV1().ServiceAccounts(metav1.NamespaceSystem), "job-controller")
+	if err := login(); err != nil {
+		t.Fatal(err)
+	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)

@@ -71,9 +71,9 @@ func (o *Options) lead(ctx context.Context, config *rest.Config, events *compone
 	var envs []*control.Env
 	run := make([]func() error, 0, len(entries))
 	for _, e := range entries {
-		own := config
+		own, login := config, func() error { return nil }
 		if o.ServiceAccounts {
-			own = asAccount(config, client.CoreV1().ServiceAccounts(metav1.NamespaceSystem), cmp.Or(e.account, e.name))
+			own, login = asAccount(config, client.CoreV1().ServiceAccounts(metav1.NamespaceSystem), cmp.Or(e.account, e.name))
 		}
 		env, err := newEnv(own, e, factory, events)
 		if err != nil {
@@ -88,6 +88,9 @@ func (o *Options) lead(ctx context.Context, config *rest.Config, events *compone
 		}
 		envs = append(envs, env)
 		run = append(run, func() error {
+			if err := login(); err != nil {
+				slog.Warn("a controller has no identity yet; its first write asks again", "controller", e.name, "err", err)
+			}
 			if !env.WaitForSync(ctx) {
 				return nil
 			}

@@ -66,7 +66,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		{"apiserver", 6443, []string{"/livez", "/readyz", "/healthz"}, []string{"apiserver_request_total", "apiserver_request_duration_seconds_bucket",
 			"apiserver_current_inflight_requests", "apiserver_longrunning_requests", "apiserver_watch_events_total", "apiserver_resource_objects",
 			"apiserver_storage_size_bytes", "etcd_request_duration_seconds_bucket", "kubernetes_build_info"}},
-		{"controller-manager", 10257, []string{"/livez", "/readyz", "/healthz"}, []string{"workqueue_depth", "workqueue_adds_total", "workqueue_queue_duration_seconds_bucket",
+		{"controller-manager", portOf(t, leaderPid(t)), []string{"/livez", "/readyz", "/healthz"}, []string{"workqueue_depth", "workqueue_adds_total", "workqueue_queue_duration_seconds_bucket",
 			"workqueue_work_duration_seconds_bucket", "workqueue_retries_total", "workqueue_unfinished_work_seconds", "workqueue_longest_running_processor_seconds",
 			"rest_client_requests_total", "rest_client_request_duration_seconds_bucket", "leader_election_master_status"}},
 		{"scheduler", 10259, []string{"/livez", "/readyz", "/healthz"}, []string{"scheduler_pending_pods", "scheduler_schedule_attempts_total",
