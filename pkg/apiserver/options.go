@@ -40,9 +40,9 @@ type Options struct {
 	DisableAdmission            []string
 	AllowPrivileged             bool
 
-	ServiceRange          string // CIDR
-	NodePorts             string // FROM-TO
-	ServiceAccountIssuer  string
+	ServiceRange          string   // CIDR
+	NodePorts             string   // FROM-TO
+	ServiceAccountIssuers []string // the first is that of new tokens
 	ServiceAccountKeys    []string
 	ServiceAccountSigning string
 	MaxTokenExpiration    time.Duration // 0 is no bound
@@ -65,20 +65,20 @@ type Options struct {
 // NewOptions returns the defaults.
 func NewOptions() *Options {
 	return &Options{
-		DataDir:              "/var/lib/slowmo/etcd",
-		BindAddress:          "0.0.0.0",
-		SecurePort:           6443,
-		CertDir:              "/var/run/kubernetes",
-		AuthorizationModes:   []string{"Node", "RBAC"},
-		ServiceRange:         "10.96.0.0/16",
-		NodePorts:            "30000-32767",
-		ServiceAccountIssuer: "https://kubernetes.default.svc.cluster.local",
-		ExtendTokens:         true,
-		EventTTL:             time.Hour,
-		AuditMaxSize:         100,
-		MaxRequests:          400,
-		MaxMutating:          200,
-		Profiling:            true,
+		DataDir:               "/var/lib/slowmo/etcd",
+		BindAddress:           "0.0.0.0",
+		SecurePort:            6443,
+		CertDir:               "/var/run/kubernetes",
+		AuthorizationModes:    []string{"Node", "RBAC"},
+		ServiceRange:          "10.96.0.0/16",
+		NodePorts:             "30000-32767",
+		ServiceAccountIssuers: []string{"https://kubernetes.default.svc.cluster.local"},
+		ExtendTokens:          true,
+		EventTTL:              time.Hour,
+		AuditMaxSize:          100,
+		MaxRequests:           400,
+		MaxMutating:           200,
+		Profiling:             true,
 	}
 }
 
@@ -110,7 +110,7 @@ func (o *Options) AddTo(f *component.Flags) {
 
 	f.StringVar(&o.ServiceRange, "service-cluster-ip-range", o.ServiceRange, "CIDR of cluster IPs")
 	f.StringVar(&o.NodePorts, "service-node-port-range", o.NodePorts, "ports for NodePort services")
-	f.StringVar(&o.ServiceAccountIssuer, "service-account-issuer", o.ServiceAccountIssuer, "issuer of service account tokens")
+	f.StringArrayVar(&o.ServiceAccountIssuers, "service-account-issuer", o.ServiceAccountIssuers, "issuer of service account tokens; may be repeated: the first is that of new tokens, the others' are still good")
 	f.StringArrayVar(&o.ServiceAccountKeys, "service-account-key-file", nil, "keys that verify service account tokens, PEM; may be repeated")
 	f.StringVar(&o.ServiceAccountSigning, "service-account-signing-key-file", "", "key that signs them; made in --cert-dir if not given")
 	f.DurationVar(&o.MaxTokenExpiration, "service-account-max-token-expiration", 0, "longest life that a service account token may be asked for; 0 is no bound")
@@ -171,6 +171,9 @@ func (o *Options) Validate() error {
 		if _, err := os.Stat(file); err != nil {
 			return component.Usagef("--%s: %w", flag, err)
 		}
+	}
+	if len(o.ServiceAccountIssuers) == 0 {
+		return component.Usagef("--service-account-issuer is empty: give one, or leave it out")
 	}
 	if life := o.MaxTokenExpiration; life != 0 && (life < time.Hour || life > 1<<32*time.Second) {
 		return component.Usagef("--service-account-max-token-expiration %s: give a duration between 1 hour and 2^32 seconds", life)

@@ -327,12 +327,13 @@ type tokens struct {
 func (p *process) authenticator() (request.Authenticator, *tokens, error) {
 	audiences := p.APIAudiences
 	if len(audiences) == 0 {
-		audiences = []string{p.ServiceAccountIssuer}
+		audiences = p.ServiceAccountIssuers
 	}
-	issuer, err := authn.NewIssuer(p.ServiceAccountIssuer, audiences, p.identity.signing, p.identity.verifying...)
+	issuer, err := authn.NewIssuer(p.ServiceAccountIssuers[0], audiences, p.identity.signing, p.identity.verifying...)
 	if err != nil {
 		return nil, nil, err
 	}
+	issuer.Others = p.ServiceAccountIssuers[1:]
 	keys, err := issuer.Discovery("https://" + p.address + "/openid/v1/jwks")
 	if err != nil {
 		return nil, nil, err

@@ -56,7 +56,8 @@ type TokenAuthenticator interface {
 	AuthenticateToken(ctx context.Context, token string, audiences []string) (user *request.User, good []string, err error)
 }
 
-// Bearer authenticates requests by the token in their Authorization header.
+// Bearer authenticates requests by the token in their Authorization header, or in a
+// subprotocol of the websocket that they open.
 type Bearer struct {
 	Tokens []TokenAuthenticator
 	// Audiences are the names under which the API server itself is meant.
@@ -66,6 +67,9 @@ type Bearer struct {
 // Authenticate knows requests with a bearer token and no others.
 func (b Bearer) Authenticate(r *http.Request) (*request.User, bool, error) {
 	token := bearerToken(r)
+	if token == "" {
+		token = websocketToken(r)
+	}
 	if token == "" {
 		return nil, false, nil
 	}

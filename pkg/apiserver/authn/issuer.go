@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -23,8 +24,10 @@ var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, j
 
 // Issuer signs service account tokens and knows the keys that verify them.
 type Issuer struct {
-	// URL is the iss of every token: --service-account-issuer.
+	// URL is the iss of every token: the first --service-account-issuer. Tokens of
+	// the Others, which it had before, are still good.
 	URL       string
+	Others    []string
 	Audiences []string // of a token that is asked for without any
 	signer    jose.Signer
 	keys      jose.JSONWebKeySet
@@ -103,7 +106,7 @@ func (i *Issuer) verify(token string, now time.Time) (*claims, error) {
 	if err := i.signed(token, &c); err != nil {
 		return nil, err
 	}
-	if c.Issuer != i.URL {
+	if c.Issuer != i.URL && !slices.Contains(i.Others, c.Issuer) {
 		return nil, errBadToken
 	}
 	if err := c.ValidateWithLeeway(jwt.Expected{Time: now}, 0); err != nil {

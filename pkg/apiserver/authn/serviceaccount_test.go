@@ -199,6 +199,22 @@ func TestTokenRequestRefusals(t *testing.T) {
 	}
 }
 
+func TestOlderIssuer(t *testing.T) {
+	w := newWorld(t)
+	token := w.token(t, boundTo("Pod", "web")).Status.Token
+	w.issuer.URL, w.issuer.Others = "https://new.example.com", []string{issuerURL}
+	if _, _, err := w.accounts.AuthenticateToken(t.Context(), token, []string{issuerURL}); err != nil {
+		t.Errorf("a token of before: %v", err)
+	}
+	if claims, err := w.issuer.verify(w.token(t, boundTo("Pod", "web")).Status.Token, time.Now()); err != nil || claims.Issuer != w.issuer.URL {
+		t.Errorf("a new token: %+v, %v", claims, err)
+	}
+	w.issuer.Others = nil
+	if _, err := w.issuer.verify(token, time.Now()); err != errBadToken {
+		t.Errorf("once it is not accepted any more: %v", err)
+	}
+}
+
 func TestDiscoveryVerifies(t *testing.T) {
 	w := newWorld(t)
 	handler, err := w.issuer.Discovery("https://192.0.2.1:6443/openid/v1/jwks")
