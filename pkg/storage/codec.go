@@ -27,12 +27,13 @@ type message interface {
 
 // encode returns the stored form of obj: JSON for custom resources and where
 // upstream does the same, otherwise protobuf. As upstream stores it, the form has no
-// resourceVersion, for etcd knows it; obj loses its own on the way and gets the kind of r.
+// resourceVersion, for etcd knows it; obj loses its own on the way, gets the kind of r and is settled.
 func encode(r *api.Resource, obj api.Object) ([]byte, error) {
 	obj.SetResourceVersion("")
 	obj.SetSelfLink("")
 	obj.GetObjectKind().SetGroupVersionKind(r.StorageKind())
 	defer obj.GetObjectKind().SetGroupVersionKind(r.GroupVersionKind())
+	Settle(r, obj)
 	m, ok := obj.(message)
 	if !ok || r.StorageJSON {
 		data, err := json.Marshal(obj)

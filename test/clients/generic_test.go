@@ -162,3 +162,32 @@ func TestPager(t *testing.T) {
 		t.Errorf("%d items on %d pages, %v", seen, pages, err)
 	}
 }
+
+// TestEmptyLists: an empty list is none from the first answer on, tried or made,
+// as it is after the server has read it from its store.
+func TestEmptyLists(t *testing.T) {
+	client, err := dynamic.NewForConfig(started(t).Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := client.Resource(schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}).Namespace("default")
+	obj := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+		"metadata": map[string]any{"name": "a"}, "rules": []any{}}}
+	expect := func(answer *unstructured.Unstructured, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rules, there := answer.Object["rules"]; !there || rules != nil {
+			t.Errorf("the rules are %#v", rules)
+		}
+	}
+	for _, dryRun := range [][]string{{metav1.DryRunAll}, nil} {
+		expect(roles.Create(t.Context(), obj, metav1.CreateOptions{DryRun: dryRun}))
+	}
+	obj.SetLabels(map[string]string{"a": "b"})
+	for _, dryRun := range [][]string{{metav1.DryRunAll}, nil} {
+		expect(roles.Update(t.Context(), obj, metav1.UpdateOptions{DryRun: dryRun}))
+	}
+	expect(roles.Get(t.Context(), "a", metav1.GetOptions{}))
+}

@@ -136,6 +136,7 @@ func (w *write) put(obj api.Object) (wire.Source, error) {
 	case err == nil:
 		return nil, storage.ErrExists
 	case errors.Is(err, storage.ErrNotFound):
+		storage.Settle(w.resource, obj)
 		return wire.Fresh{Object: obj}, nil
 	}
 	return nil, err

@@ -50,10 +50,14 @@ func (m *modification) rehearse() (wire.Source, error) {
 	}
 	next, err := m.step(current)
 	m.finish(false)
+	if err != nil {
+		return nil, err
+	}
 	if m.removed != nil {
 		next = m.removed
 	}
-	return wire.Fresh{Object: next}, err
+	storage.Settle(m.resource, next)
+	return wire.Fresh{Object: next}, nil
 }
 
 // step makes the next object from the present one; nil removes it.
