@@ -52,23 +52,33 @@ func controllerRevisionRow(obj api.Object, now time.Time) []any {
 	return []any{revision.Name, controller, revision.Revision, api.Age(revision.CreationTimestamp, now)}
 }
 
-func validateControllerRevision(obj api.Object) (errs field.ErrorList) {
+func validateControllerRevision(obj api.Object) field.ErrorList {
 	revision, path := obj.(*appsv1.ControllerRevision), field.NewPath("data")
+	errs := validateRevision(revision)
+	if len(revision.Data.Raw) == 0 {
+		return append(errs, field.Required(path, "data is mandatory"))
+	}
 	var data any
-	switch raw := revision.Data.Raw; {
-	case len(raw) == 0 || string(raw) == "null":
+	if err := json.Unmarshal(revision.Data.Raw, &data); err != nil {
+		return append(errs, field.Invalid(path, "<value omitted>", "error parsing data: "+err.Error()))
+	}
+	switch data.(type) {
+	case map[string]any:
+	case nil:
 		errs = append(errs, field.Required(path, "data is mandatory"))
 	default:
-		if err := json.Unmarshal(raw, &data); err != nil {
-			errs = append(errs, field.Invalid(path, "<value omitted>", "error parsing data as JSON: "+err.Error()))
-		}
+		errs = append(errs, field.Required(path, "data must be a valid JSON object"))
 	}
-	return append(errs, apivalidation.ValidateNonnegativeField(revision.Revision, field.NewPath("revision"))...)
+	return errs
+}
+
+func validateRevision(revision *appsv1.ControllerRevision) field.ErrorList {
+	return apivalidation.ValidateNonnegativeField(revision.Revision, field.NewPath("revision"))
 }
 
 // validateControllerRevisionUpdate compares the data byte by byte, as upstream
 // does: the same data with other spaces in it is other data.
 func validateControllerRevisionUpdate(obj, old api.Object) field.ErrorList {
-	return append(validateControllerRevision(obj), apivalidation.ValidateImmutableField(
+	return append(validateRevision(obj.(*appsv1.ControllerRevision)), apivalidation.ValidateImmutableField(
 		obj.(*appsv1.ControllerRevision).Data, old.(*appsv1.ControllerRevision).Data, field.NewPath("data"))...)
 }

@@ -95,6 +95,10 @@ func defaultDaemonSet(obj api.Object) {
 		setDefault(&strategy.RollingUpdate.MaxUnavailable, intstr.FromInt32(1))
 		setDefault(&strategy.RollingUpdate.MaxSurge, intstr.FromInt32(0))
 	}
+	if strategy.RollingUpdate != nil { // with another type, without effect
+		setDefault(&strategy.RollingUpdate.MaxUnavailable, intstr.FromInt32(0))
+		setDefault(&strategy.RollingUpdate.MaxSurge, intstr.FromInt32(0))
+	}
 	setTemplateGeneration(ds, templateGeneration(ds))
 }
 

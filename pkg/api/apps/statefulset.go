@@ -133,7 +133,11 @@ func prepareStatefulSetUpdate(_ context.Context, obj, old api.Object) {
 func statefulSetWarnings(ctx context.Context, obj, old api.Object) []string {
 	spec, out := &obj.(*appsv1.StatefulSet).Spec, warnings(statefulSetTemplate, false)(ctx, obj, old)
 	for i := range spec.VolumeClaimTemplates {
-		out = append(out, podwarnings.Claim(&spec.VolumeClaimTemplates[i].Spec, field.NewPath("spec", "volumeClaimTemplates").Index(i).Child("spec"))...)
+		path := field.NewPath("spec", "volumeClaimTemplates").Index(i)
+		if old != nil {
+			path = path.Child("Spec") // so upstream
+		}
+		out = append(out, podwarnings.Claim(&spec.VolumeClaimTemplates[i].Spec, path)...)
 	}
 	if ptr.Deref(spec.RevisionHistoryLimit, 0) < 0 {
 		out = append(out, "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")

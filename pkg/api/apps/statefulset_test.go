@@ -75,8 +75,8 @@ func TestStatefulSetUpdate(t *testing.T) {
 	}
 	sts.Spec.ServiceName = "other"
 	sts.Spec.Template.Spec.Containers = nil
-	const forbidden = "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
-	apitest.Errors(t, "what may not", validateStatefulSetUpdate(sts, old), "spec.template.spec.containers: Required value", forbidden)
+	apitest.Errors(t, "what may not", validateStatefulSetUpdate(sts, old), "spec.template.spec.containers: Required value",
+		`spec.serviceName: Invalid value: "other": field is immutable`)
 
 	// A set from the days when its template was not validated can still be scaled.
 	old.Spec.Template.Spec.Containers, old.Spec.ServiceName = nil, "Not_A_Name"
@@ -104,6 +104,6 @@ func TestStatefulSetStatusAndScale(t *testing.T) {
 	}
 	const half = "volumeClaimTemplates: [{spec: {resources: {requests: {storage: 0.5}}}}], "
 	apitest.Warnings(t, StatefulSet, "", "spec: {revisionHistoryLimit: -1, "+half+selected+"}",
-		`spec.volumeClaimTemplates[0].spec.resources.requests[storage]: fractional byte value "500m" is invalid, must be an integer`,
+		`spec.volumeClaimTemplates[0].resources.requests[storage]: fractional byte value "500m" is invalid, must be an integer`,
 		"spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
 }

@@ -19,20 +19,19 @@ import (
 
 func validateStatefulSet(obj api.Object) field.ErrorList {
 	spec, path := &obj.(*appsv1.StatefulSet).Spec, field.NewPath("spec")
-	errs := validateStatefulSetSizes(spec, path)
-	if spec.ServiceName != "" {
-		errs = append(errs, podspec.ValidateDNS1123Label(spec.ServiceName, path.Child("serviceName"))...)
-	}
-	errs = append(errs, validateStatefulSetPods(spec, true, path)...)
+	errs := validateStatefulSetPolicies(spec, path)
 	for i := range spec.VolumeClaimTemplates {
 		c := &spec.VolumeClaimTemplates[i]
 		errs = append(errs, claim.ValidateSpec(&c.Spec, path.Child("volumeClaimTemplates").Index(i).Child("spec"))...)
 	}
-	return errs
+	errs = append(errs, validateStatefulSetSizes(spec, path)...)
+	if spec.ServiceName != "" {
+		errs = append(errs, podspec.ValidateDNS1123Label(spec.ServiceName, path.Child("serviceName"))...)
+	}
+	return append(errs, validateStatefulSetPods(spec, true, path)...)
 }
 
-// validateStatefulSetSizes checks what does not speak of the pods themselves.
-func validateStatefulSetSizes(spec *appsv1.StatefulSetSpec, path *field.Path) (errs field.ErrorList) {
+func validateStatefulSetPolicies(spec *appsv1.StatefulSetSpec, path *field.Path) (errs field.ErrorList) {
 	switch policy := spec.PodManagementPolicy; policy {
 	case appsv1.OrderedReadyPodManagement, appsv1.ParallelPodManagement:
 	default:
@@ -45,7 +44,11 @@ func validateStatefulSetSizes(spec *appsv1.StatefulSetSpec, path *field.Path) (e
 		errs = append(errs, validateRetention(policy.WhenDeleted, at.Child("whenDeleted"))...)
 		errs = append(errs, validateRetention(policy.WhenScaled, at.Child("whenScaled"))...)
 	}
-	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(ptr.Deref(spec.Replicas, 0)), path.Child("replicas"))...)
+	return errs
+}
+
+func validateStatefulSetSizes(spec *appsv1.StatefulSetSpec, path *field.Path) field.ErrorList {
+	errs := apivalidation.ValidateNonnegativeField(int64(ptr.Deref(spec.Replicas, 0)), path.Child("replicas"))
 	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(spec.MinReadySeconds), path.Child("minReadySeconds"))...)
 	if spec.Ordinals != nil {
 		errs = append(errs, apivalidation.ValidateNonnegativeField(int64(spec.Ordinals.Start), path.Child("ordinals.start"))...)
@@ -133,24 +136,28 @@ func withClaims(spec *appsv1.StatefulSetSpec) *corev1.PodTemplateSpec {
 // they stay, and of a template nothing that it did not keep to before: all of
 // them were once taken as they came.
 func validateStatefulSetUpdate(obj, old api.Object) field.ErrorList {
-	sts, before, path := obj.(*appsv1.StatefulSet), old.(*appsv1.StatefulSet), field.NewPath("spec")
-	wasValid := len(validateStatefulSet(old)) == 0
-	errs := validateStatefulSetSizes(&sts.Spec, path)
-	errs = append(errs, validateStatefulSetPods(&sts.Spec, wasValid, path)...)
-
-	rest := sts.Spec.DeepCopy()
-	rest.Replicas = before.Spec.Replicas
-	rest.Ordinals = before.Spec.Ordinals
-	rest.Template = before.Spec.Template
-	rest.UpdateStrategy = before.Spec.UpdateStrategy
-	rest.RevisionHistoryLimit = before.Spec.RevisionHistoryLimit
-	rest.PersistentVolumeClaimRetentionPolicy = before.Spec.PersistentVolumeClaimRetentionPolicy
-	rest.MinReadySeconds = before.Spec.MinReadySeconds
-	if !equality.Semantic.DeepEqual(*rest, before.Spec) {
-		errs = append(errs, field.Forbidden(path, "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "+
-			"'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"))
+	spec, before, path := &obj.(*appsv1.StatefulSet).Spec, &old.(*appsv1.StatefulSet).Spec, field.NewPath("spec")
+	wasValid := len(validateKept(before, true, path)) == 0
+	errs := validateKept(spec, wasValid, path)
+	for _, f := range []struct {
+		name        string
+		now, before any
+	}{
+		{"selector", spec.Selector, before.Selector}, {"volumeClaimTemplates", spec.VolumeClaimTemplates, before.VolumeClaimTemplates},
+		{"serviceName", spec.ServiceName, before.ServiceName}, {"podManagementPolicy", spec.PodManagementPolicy, before.PodManagementPolicy},
+	} {
+		if !equality.Semantic.DeepEqual(f.now, f.before) {
+			errs = append(errs, field.Invalid(path.Child(f.name), api.Internal(f.now), apivalidation.FieldImmutableErrorMsg))
+		}
 	}
 	return errs
+}
+
+// validateKept checks what is asked of a set that exists.
+func validateKept(spec *appsv1.StatefulSetSpec, withTemplate bool, path *field.Path) field.ErrorList {
+	errs := validateStatefulSetPolicies(spec, path)
+	errs = append(errs, validateStatefulSetSizes(spec, path)...)
+	return append(errs, validateStatefulSetPods(spec, withTemplate, path)...)
 }
 
 func validateStatefulSetStatus(obj, old api.Object) field.ErrorList {

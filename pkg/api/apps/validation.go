@@ -98,7 +98,7 @@ func notAbove(value, limit int32, name, message string) field.ErrorList {
 
 // notDecremented checks the count of collisions, which makes names of revisions unique.
 func notDecremented(collisions, before *int32) field.ErrorList {
-	if value := ptr.Deref(collisions, 0); value < ptr.Deref(before, 0) {
+	if value := ptr.Deref(collisions, 0); before != nil && (collisions == nil || value < *before) {
 		return field.ErrorList{field.Invalid(field.NewPath("status", "collisionCount"), value, "cannot be decremented")}
 	}
 	return nil

@@ -94,15 +94,20 @@ func TestControllerRevision(t *testing.T) {
 		t.Errorf("row %v, want %v", row, want)
 	}
 	apitest.Errors(t, "empty", validateControllerRevision(&appsv1.ControllerRevision{Revision: -1}),
-		"data: Required value: data is mandatory", "revision: Invalid value: -1: must be greater than or equal to 0")
+		"revision: Invalid value: -1: must be greater than or equal to 0", "data: Required value: data is mandatory")
 
+	for data, want := range map[string]string{"null": "data is mandatory", "[1]": "data must be a valid JSON object"} {
+		other := revision.DeepCopy()
+		other.Data.Raw = []byte(data)
+		apitest.Errors(t, data, validateControllerRevision(other), "data: Required value: "+want)
+	}
 	other := revision.DeepCopy()
 	other.Revision = 4
 	apitest.Errors(t, "another number", validateControllerRevisionUpdate(other, revision))
 	other.Data.Raw = []byte(`{"a": 1}`)
 	apitest.Errors(t, "another space", validateControllerRevisionUpdate(other, revision), `data: Invalid value: {"a":1}: field is immutable`)
 	other.Data.Raw = []byte(`{"a"`)
-	apitest.Errors(t, "half", validateControllerRevision(other), `data: Invalid value: "<value omitted>": error parsing data as JSON: unexpected end of JSON input`)
+	apitest.Errors(t, "half", validateControllerRevision(other), `data: Invalid value: "<value omitted>": error parsing data: unexpected end of JSON input`)
 }
 
 func TestWarnings(t *testing.T) {

@@ -157,10 +157,11 @@ func defaultJob(obj api.Object) {
 	defaultLabels(job)
 }
 
-// defaultLabels gives a job without labels those of its pods.
+// defaultLabels gives a job without labels those of its pods. Both share the map,
+// so that what a create adds to one is in the other.
 func defaultLabels(job *batchv1.Job) {
 	if len(job.Labels) == 0 && job.Spec.Template.Labels != nil {
-		job.Labels = maps.Clone(job.Spec.Template.Labels)
+		job.Labels = job.Spec.Template.Labels
 	}
 }
 
@@ -195,6 +196,7 @@ func prepareJobCreate(_ context.Context, obj api.Object) {
 	if isLabel(job.Name) {
 		defaultLabels(job)
 	}
+	job.Labels = maps.Clone(job.Labels)
 	job.Status = batchv1.JobStatus{}
 	job.Spec.Scheduling = nil // alpha
 	job.Generation = 1

@@ -55,6 +55,10 @@ func TestGeneratedSelector(t *testing.T) {
 	}
 	apitest.Errors(t, "plain", validateJob(job))
 
+	job = jobOf(t, `template: {metadata: {labels: {app: x}}, spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}`)
+	if job.Labels["app"] != "x" || job.Labels["job-name"] != "j" || len(job.Labels) != 5 {
+		t.Errorf("labels %v", job.Labels)
+	}
 	job = jobOf(t, `template: {metadata: {labels: {job-name: other}}, spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}`)
 	apitest.Errors(t, "a label of the client's", validateJob(job),
 		`spec.template.metadata.labels[job-name]: Invalid value: {"batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"j","controller-uid":"u","job-name":"other"}: must be 'j'`)

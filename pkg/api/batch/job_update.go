@@ -16,12 +16,8 @@ import (
 // validateJobUpdate lets most of a job be changed, but not what its pods are.
 func validateJobUpdate(obj, old api.Object) field.ErrorList {
 	job, before := obj.(*batchv1.Job), old.(*batchv1.Job)
-	// A job from the days of the old labels only need not have the new ones.
-	_, hadName := before.Spec.Template.Labels[batchv1.JobNameLabel]
-	_, hadUID := before.Spec.Template.Labels[batchv1.ControllerUidLabel]
-	errs := validateNewJob(job, hadName && hadUID)
-
 	spec, path := &job.Spec, field.NewPath("spec")
+	errs := validateSelectedSpec(spec, path)
 	errs = append(errs, validateCompletionsUpdate(spec, &before.Spec, path.Child("completions"))...)
 	errs = append(errs, immutable(path.Child("selector"), spec.Selector, before.Spec.Selector)...)
 	errs = append(errs, validateTemplateUpdate(&spec.Template, before, path.Child("template"))...)
@@ -54,22 +50,21 @@ func validateCompletionsUpdate(spec, before *batchv1.JobSpec, path *field.Path) 
 }
 
 // validateTemplateUpdate lets a queue say where the pods of a job that waits will
-// run, and with what resources. Nothing else of a template changes.
+// run, with what resources and what metadata. Nothing else of a template changes.
 //
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/#mutable-scheduling-directives
 func validateTemplateUpdate(template *corev1.PodTemplateSpec, before *batchv1.Job, path *field.Path) field.ErrorList {
-	allowed := &before.Spec.Template
-	if waits(before) {
-		allowed = allowed.DeepCopy()
-		allowed.Labels, allowed.Annotations = template.Labels, template.Annotations
-		allowed.Spec.NodeSelector = template.Spec.NodeSelector
-		allowed.Spec.Tolerations = template.Spec.Tolerations
-		allowed.Spec.SchedulingGates = template.Spec.SchedulingGates
-		allowed.Spec.Affinity = withNodeAffinity(allowed.Spec.Affinity, template.Spec.Affinity)
-		takeResources(allowed.Spec.Containers, template.Spec.Containers)
-		takeResources(allowed.Spec.InitContainers, template.Spec.InitContainers)
+	if !waits(before) {
+		return immutable(path, template, &before.Spec.Template)
 	}
-	return immutable(path, template, allowed)
+	spec, allowed := &template.Spec, before.Spec.Template.Spec.DeepCopy()
+	allowed.NodeSelector = spec.NodeSelector
+	allowed.Tolerations = spec.Tolerations
+	allowed.SchedulingGates = spec.SchedulingGates
+	allowed.Affinity = withNodeAffinity(allowed.Affinity, spec.Affinity)
+	takeResources(allowed.Containers, spec.Containers)
+	takeResources(allowed.InitContainers, spec.InitContainers)
+	return immutable(path.Child("spec"), spec, allowed)
 }
 
 // waits reports whether a job is suspended and has no pods, or none any more.
@@ -97,7 +92,8 @@ func takeResources(containers, from []corev1.Container) {
 		return
 	}
 	for i := range containers {
-		containers[i].Resources.Requests = from[i].Resources.Requests
-		containers[i].Resources.Limits = from[i].Resources.Limits
+		if containers[i].Name == from[i].Name {
+			containers[i].Resources = from[i].Resources
+		}
 	}
 }

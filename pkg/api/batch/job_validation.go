@@ -30,11 +30,8 @@ const (
 )
 
 func validateJob(obj api.Object) field.ErrorList {
-	return validateNewJob(obj.(*batchv1.Job), true)
-}
-
-func validateNewJob(job *batchv1.Job, withPrefixedLabels bool) field.ErrorList {
-	errs := validateGeneratedSelector(job, withPrefixedLabels)
+	job := obj.(*batchv1.Job)
+	errs := validateGeneratedSelector(job)
 	errs = append(errs, validateSelectedSpec(&job.Spec, field.NewPath("spec"))...)
 	if completions := ptr.Deref(job.Spec.Completions, 0); isIndexed(&job.Spec) && completions > 0 {
 		// The last pod has the longest hostname.
@@ -48,7 +45,7 @@ func validateNewJob(job *batchv1.Job, withPrefixedLabels bool) field.ErrorList {
 
 // validateGeneratedSelector checks that a client who left the selector to us has
 // not set something else already.
-func validateGeneratedSelector(job *batchv1.Job, withPrefixedLabels bool) (errs field.ErrorList) {
+func validateGeneratedSelector(job *batchv1.Job) (errs field.ErrorList) {
 	if ptr.Deref(job.Spec.ManualSelector, false) || job.Spec.Selector == nil {
 		return nil
 	}
@@ -57,9 +54,6 @@ func validateGeneratedSelector(job *batchv1.Job, withPrefixedLabels bool) (errs 
 	}
 	generated := labels.Set{}
 	for i := range nameLabels {
-		if i == 1 && !withPrefixedLabels {
-			break
-		}
 		errs = append(errs, validateHasLabel(job, uidLabels[i], string(job.UID))...)
 		errs = append(errs, validateHasLabel(job, nameLabels[i], job.Name)...)
 		generated[uidLabels[i]], generated[nameLabels[i]] = string(job.UID), job.Name
