@@ -5,6 +5,7 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -16,6 +17,21 @@ func rawFuncs(serializer.CodecFactory) []any {
 	return []any{func(r *runtime.RawExtension, c randfill.Continue) {
 		r.Raw = fmt.Appendf(nil, `{"n":%d}`, c.Int31())
 	}}
+}
+
+// schemaFuncs make small schemas: filled at random, one that holds others has no end.
+func schemaFuncs(serializer.CodecFactory) []any {
+	return []any{
+		func(j *apiextensionsv1.JSON, c randfill.Continue) {
+			j.Raw = fmt.Appendf(nil, `{"n":%d}`, c.Int31())
+		},
+		func(s *apiextensionsv1.JSONSchemaProps, c randfill.Continue) {
+			s.Type, s.Description, s.Nullable = "object", c.String(20), c.Bool()
+			s.Properties = map[string]apiextensionsv1.JSONSchemaProps{"name": {Type: "string", Pattern: c.String(20)},
+				"list": {Type: "array", Items: &apiextensionsv1.JSONSchemaPropsOrArray{Schema: &apiextensionsv1.JSONSchemaProps{Type: "integer"}}}}
+			s.AdditionalProperties = &apiextensionsv1.JSONSchemaPropsOrBool{Allows: c.Bool()}
+		},
+	}
 }
 
 // autoscalingFuncs make metrics that autoscaling/v1 can say: there, the kind of a

@@ -25,7 +25,7 @@ const rounds = 10
 
 // newFiller makes random objects, the same ones in each run.
 func newFiller() *randfill.Filler {
-	return fuzzer.FuzzerFor(fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, rawFuncs, autoscalingFuncs), rand.NewSource(1), serializer.NewCodecFactory(Scheme()))
+	return fuzzer.FuzzerFor(fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, rawFuncs, schemaFuncs, autoscalingFuncs), rand.NewSource(1), serializer.NewCodecFactory(Scheme()))
 }
 
 // TestRoundTrip encodes and decodes random objects of each kind in each encoding.
