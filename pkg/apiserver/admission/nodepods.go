@@ -41,33 +41,61 @@ func (n *nodeRestriction) mirrorPod(ctx context.Context, node string, pod *corev
 	if err := n.ownedByNode(ctx, node, pod); err != nil {
 		return err
 	}
-	if pod.Spec.ServiceAccountName != "" {
-		return fmt.Errorf("node %q can not create pods that reference a service account", node)
-	}
-	used := map[string]bool{}
-	authz.VisitReferences(pod, func(resource, _ string) { used[resource] = true })
-	used["resourceclaims"] = used["resourceclaims"] || len(pod.Spec.ResourceClaims) > 0
-	for _, volume := range pod.Spec.Volumes {
-		if volume.Projected == nil {
-			continue
-		}
-		for _, source := range volume.Projected.Sources {
-			used["clustertrustbundles"] = used["clustertrustbundles"] || source.ClusterTrustBundle != nil
-			used["podcertificaterequests"] = used["podcertificaterequests"] || source.PodCertificate != nil
-		}
-	}
-	for _, resource := range []string{"secrets", "configmaps", "clustertrustbundles", "podcertificaterequests", "persistentvolumeclaims", "resourceclaims"} {
-		if used[resource] {
-			return fmt.Errorf("node %q can not create pods that reference %s", node, resource)
-		}
+	if resource := referredTo(pod); resource != "" {
+		return fmt.Errorf("node %q can not create pods that reference %q", node, resource)
 	}
 	return nil
 }
 
+// referredTo says what of the API a pod refers to first; empty if nothing.
+func referredTo(pod *corev1.Pod) string {
+	used := map[string]bool{"resourceclaims": len(pod.Spec.ResourceClaims) > 0}
+	authz.VisitReferences(pod, func(resource, _ string) { used[resource] = true })
+	for _, resource := range []string{"serviceaccounts", "secrets", "configmaps", "resourceclaims"} {
+		if used[resource] {
+			return resource
+		}
+	}
+	for i := range pod.Spec.Volumes {
+		switch volume := &pod.Spec.Volumes[i]; {
+		case volume.CSI != nil:
+			return "csidrivers (via CSI volumes)"
+		case volume.Glusterfs != nil:
+			return "endpoints (via glusterFS volumes)"
+		case volume.PersistentVolumeClaim != nil:
+			return "persistentvolumeclaims"
+		case volume.Ephemeral != nil:
+			return "persistentvolumeclaims (via ephemeral volumes)"
+		case volume.Projected != nil:
+			if resource := projected(volume.Projected); resource != "" {
+				return resource
+			}
+		}
+	}
+	return ""
+}
+
+func projected(volume *corev1.ProjectedVolumeSource) string {
+	for _, source := range volume.Sources {
+		switch {
+		case source.ServiceAccountToken != nil:
+			return "serviceaccounts (via projected volumes)"
+		case source.ClusterTrustBundle != nil:
+			return "clustertrustbundles"
+		case source.PodCertificate != nil:
+			return "podcertificates"
+		}
+	}
+	return ""
+}
+
 // ownedByNode: the pod goes when the node does, and does not keep it.
 func (n *nodeRestriction) ownedByNode(ctx context.Context, node string, pod *corev1.Pod) error {
-	if len(pod.OwnerReferences) != 1 {
+	if len(pod.OwnerReferences) > 1 {
 		return fmt.Errorf("node %q can only create pods with a single owner reference set to itself", node)
+	}
+	if len(pod.OwnerReferences) == 0 {
+		return fmt.Errorf("node %q can only create pods with an owner reference set to itself", node)
 	}
 	owner := pod.OwnerReferences[0]
 	if owner.APIVersion != "v1" || owner.Kind != "Node" || owner.Name != node {
@@ -77,7 +105,7 @@ func (n *nodeRestriction) ownedByNode(ctx context.Context, node string, pod *cor
 		return fmt.Errorf("node %q can only create pods with a controller owner reference set to itself", node)
 	}
 	if ptr.Deref(owner.BlockOwnerDeletion, false) {
-		return fmt.Errorf("node %q must not set blockOwnerDeletion on an owner reference", node)
+		return fmt.Errorf("node %s must not set blockOwnerDeletion on an owner reference", node)
 	}
 	obj, err := lookup[*corev1.Node](ctx, n.store.Collection(core.Node), "", node)
 	if err != nil {

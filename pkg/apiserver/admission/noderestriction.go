@@ -22,7 +22,8 @@ import (
 
 // nodeRestriction lets a kubelet write its own node, the pods that are bound
 // to it, and nothing that would give it more than that. nodepods.go and
-// nodetokens.go are about its pods and their tokens.
+// nodetokens.go are about its pods and their tokens, nodecertificates.go about
+// their certificates.
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
 type nodeRestriction struct {
@@ -56,6 +57,8 @@ func (n *nodeRestriction) Validate(ctx context.Context, a *request.Attributes) e
 		err = errors.New("may only update PVC status")
 	case "/serviceaccounts/token":
 		err = n.token(ctx, node, a)
+	case "certificates.k8s.io/podcertificaterequests/":
+		err = n.podCertificate(ctx, node, a)
 	case "coordination.k8s.io/leases/":
 		err = ownLease(node, a)
 	case "storage.k8s.io/csinodes/":
@@ -63,13 +66,10 @@ func (n *nodeRestriction) Validate(ctx context.Context, a *request.Attributes) e
 	case "resource.k8s.io/resourceslices/":
 		err = ownSlice(node, a)
 	}
-	if apierrors.IsNotFound(err) {
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsInternalError(err) {
 		return err
 	}
-	if err != nil {
-		return forbid(a, err)
-	}
-	return nil
+	return forbid(a, err)
 }
 
 func ownNode(node string, a *request.Attributes) error {

@@ -1,17 +1,21 @@
 package admission
 
 import (
+	"strings"
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	certificatesv1 "k8s.io/api/certificates/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/certificates"
 	"slowmo/pkg/api/coordination"
 	"slowmo/pkg/api/core"
 	storageapi "slowmo/pkg/api/storage"
@@ -124,17 +128,19 @@ func TestNodeRestriction(t *testing.T) {
 		{"a mirror pod for another node", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.Spec.NodeName = "n2" }), nil), "mirror", ""),
 			`node "n1" can only create pods with spec.nodeName set to itself`},
 		{"a mirror pod of nobody", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences = nil }), nil), "mirror", ""),
+			`node "n1" can only create pods with an owner reference set to itself`},
+		{"a mirror pod of two", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences = append(p.OwnerReferences, p.OwnerReferences[0]) }), nil), "mirror", ""),
 			`node "n1" can only create pods with a single owner reference set to itself`},
 		{"a mirror pod of an older node", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences[0].UID = "old" }), nil), "mirror", ""),
 			"node n1 UID mismatch: expected old got " + string(present.UID)},
 		{"a mirror pod that keeps its node", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences[0].BlockOwnerDeletion = ptr.To(true) }), nil), "mirror", ""),
-			`node "n1" must not set blockOwnerDeletion on an owner reference`},
+			`node n1 must not set blockOwnerDeletion on an owner reference`},
 		{"a mirror pod with a configmap", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) {
 			p.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "m"}}}}
-		}), nil), "mirror", ""), `node "n1" can not create pods that reference configmaps`},
+		}), nil), "mirror", ""), `node "n1" can not create pods that reference "configmaps"`},
 		{"a mirror pod with a device", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) {
 			p.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu", ResourceClaimTemplateName: ptr.To("t")}}
-		}), nil), "mirror", ""), `node "n1" can not create pods that reference resourceclaims`},
+		}), nil), "mirror", ""), `node "n1" can not create pods that reference "resourceclaims"`},
 		{"a pod of its making", as(attributes(request.Create, core.Pod, newPod(nil), nil), "web", ""), `pod does not have "kubernetes.io/config.mirror" annotation`},
 
 		{"token of its pod", as(attributes(request.Create, core.ServiceAccount, token("own", own.UID), nil), "default", "token"), ""},
@@ -159,6 +165,65 @@ func TestNodeRestriction(t *testing.T) {
 		}
 		if test.want != "" {
 			refused(t, test.name, err, test.want)
+		}
+	}
+}
+
+func TestNodeRestrictionOfPodCertificates(t *testing.T) {
+	w := newWorld(t)
+	n := &nodeRestriction{store: w.store, authorizer: w.may}
+	w.account("ns", "app", nil)
+	account, err := lookup[*corev1.ServiceAccount](t.Context(), w.store.Collection(core.ServiceAccount), "ns", "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := &corev1.Node{}
+	node.Name = "n1"
+	node = storetest.Put(t, w.store, core.Node, node)
+	put := func(name string, change func(*corev1.Pod)) *corev1.Pod {
+		return storetest.Put(t, w.store, core.Pod, newPod(func(p *corev1.Pod) {
+			p.Name, p.Spec.NodeName, p.Spec.ServiceAccountName = name, "n1", "app"
+			if change != nil {
+				change(p)
+			}
+		}))
+	}
+	own := put("own", nil)
+	foreign := put("foreign", func(p *corev1.Pod) { p.Spec.NodeName = "n2" })
+	mirror := put("mirror", func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} })
+	for _, test := range []struct {
+		name   string
+		pod    *corev1.Pod
+		change func(*certificatesv1.PodCertificateRequestSpec)
+		want   string // empty: admitted
+		again  bool   // it may be tried again
+	}{
+		{"for its pod", own, nil, "", false},
+		{"as another node", own, func(s *certificatesv1.PodCertificateRequestSpec) { s.NodeName = "n2" },
+			`PodCertificateRequest.Spec.NodeName="n2", which is not the requesting node "n1"`, false},
+		{"as an older node", own, func(s *certificatesv1.PodCertificateRequestSpec) { s.NodeUID = "old" }, "inconsistent with the running node", true},
+		{"for a pod that is gone", own, func(s *certificatesv1.PodCertificateRequestSpec) { s.PodName = "gone" }, `while retrieving pod "ns/gone" named in the PodCertificateRequest`, true},
+		{"for an older pod", own, func(s *certificatesv1.PodCertificateRequestSpec) { s.PodUID = "old" }, "which differs from running pod", true},
+		{"for another's pod", foreign, nil, `pod "ns/foreign" is not running on node "n1" named in the PodCertificateRequest`, false},
+		{"for a mirror pod", mirror, nil, `pod "ns/mirror" is a mirror pod`, false},
+		{"as another account", own, func(s *certificatesv1.PodCertificateRequestSpec) { s.ServiceAccountName = "default" },
+			`PodCertificateRequest for pod "ns/own" contains serviceAccountName ("default") that differs from running pod ("app")`, false},
+		{"as an older account", own, func(s *certificatesv1.PodCertificateRequestSpec) { s.ServiceAccountUID = "old" }, "which differs from the running service account", true},
+	} {
+		r := &certificatesv1.PodCertificateRequest{Spec: certificatesv1.PodCertificateRequestSpec{NodeName: "n1", NodeUID: node.UID,
+			PodName: test.pod.Name, PodUID: test.pod.UID, ServiceAccountName: "app", ServiceAccountUID: account.UID}}
+		r.Namespace, r.Name = "ns", "r"
+		if test.change != nil {
+			test.change(&r.Spec)
+		}
+		a := attributes(request.Create, certificates.PodCertificateRequest, r, nil)
+		a.User = &request.User{Name: "system:node:n1", Groups: []string{request.GroupNodes}}
+		err := n.Validate(t.Context(), a)
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%s: %v", test.name, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || apierrors.IsInternalError(err) != test.again || apierrors.IsForbidden(err) == test.again):
+			t.Errorf("%s: %v, want %s", test.name, err, test.want)
 		}
 	}
 }

@@ -80,13 +80,16 @@ func (AlwaysDeny) Authorize(context.Context, *request.Authorization) (request.De
 // Forbidden returns the 403 that tells a client what it may not do, in
 // kube-apiserver's words.
 func Forbidden(a *request.Authorization, reason string) *apierrors.StatusError {
-	text := describe(a)
+	text := harmless.Replace(describe(a))
 	if reason != "" {
 		text += ": " + reason
 	}
 	resource := schema.GroupResource{Group: a.Info.APIGroup, Resource: a.Info.Resource}
 	return apierrors.NewForbidden(resource, a.Info.Name, errors.New(text))
 }
+
+// harmless keeps names and paths that a client chose from looking like HTML.
+var harmless = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 func describe(a *request.Authorization) string {
 	info := a.Info

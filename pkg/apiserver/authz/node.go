@@ -88,6 +88,8 @@ func (n *Node) decide(ctx context.Context, node string, info *request.Info) (rea
 		return ownCSINode(node, info)
 	case "resource.k8s.io/resourceslices":
 		return n.resourceSlice(ctx, node, info)
+	case "certificates.k8s.io/podcertificaterequests":
+		return n.podCertificate(ctx, node, info)
 	}
 	return "", allows(n.rules, info)
 }
@@ -122,7 +124,7 @@ func (n *Node) related(ctx context.Context, node string, info *request.Info) (st
 		return "No Object name found", false
 	}
 	if !n.reaches(ctx, node, use{info.Resource, info.Namespace, name}) {
-		return fmt.Sprintf("no relationship found between node '%s' and this object", node), false
+		return unrelated(node), false
 	}
 	return "", true
 }

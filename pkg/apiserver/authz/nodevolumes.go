@@ -2,13 +2,16 @@ package authz
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/certificates"
 	"slowmo/pkg/api/core"
 	resourceapi "slowmo/pkg/api/resource"
 	storageapi "slowmo/pkg/api/storage"
@@ -101,7 +104,7 @@ func (n *Node) resourceSlice(ctx context.Context, node string, info *request.Inf
 	case "get", "update", "patch", "delete":
 		slice, there := stored[*resourcev1.ResourceSlice](ctx, n.store, resourceapi.ResourceSlice, "", info.Name)
 		if !there || slice.Spec.NodeName == nil || *slice.Spec.NodeName != node {
-			return "no relationship found between node '" + node + "' and this object", false
+			return unrelated(node), false
 		}
 		return "", true
 	case "list", "watch", "deletecollection":
@@ -111,4 +114,31 @@ func (n *Node) resourceSlice(ctx context.Context, node string, info *request.Inf
 		return "can only list/watch/deletecollection resourceslices with spec.nodeName field selector", false
 	}
 	return "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection", false
+}
+
+// podCertificate lets a kubelet ask for certificates for its pods and find its requests.
+func (n *Node) podCertificate(ctx context.Context, node string, info *request.Info) (string, bool) {
+	if info.Subresource != "" {
+		return "cannot authorize PodCertificateRequest subresources", false
+	}
+	switch info.Verb {
+	case "create":
+		return "", true // NodeRestriction looks at the pod that the object names
+	case "get":
+		asked, there := stored[*certificatesv1.PodCertificateRequest](ctx, n.store, certificates.PodCertificateRequest, info.Namespace, info.Name)
+		if !there || string(asked.Spec.NodeName) != node {
+			return unrelated(node), false
+		}
+		return "", true
+	case "list", "watch":
+		if named, _ := selected(info, "spec.nodeName"); named == node {
+			return "", true
+		}
+		return "can only list/watch podcertificaterequests with spec.nodeName field selector", false
+	}
+	return "can only create, get, list, or watch podcertificaterequests", false
+}
+
+func unrelated(node string) string {
+	return fmt.Sprintf("no relationship found between node '%s' and this object", node)
 }

@@ -3,12 +3,15 @@ package authz
 import (
 	"testing"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"slowmo/pkg/api/certificates"
 	"slowmo/pkg/api/core"
 	resourceapi "slowmo/pkg/api/resource"
 	storageapi "slowmo/pkg/api/storage"
@@ -49,6 +52,9 @@ func TestNodeVolumesAndDevices(t *testing.T) {
 		a := &storagev1.VolumeAttachment{}
 		a.Name, a.Spec.NodeName = "to-"+node, node
 		storetest.Put(t, store, storageapi.VolumeAttachment, a)
+		r := &certificatesv1.PodCertificateRequest{}
+		r.Namespace, r.Name, r.Spec.NodeName = "ns", "by-"+node, types.NodeName(node)
+		storetest.Put(t, store, certificates.PodCertificateRequest, r)
 		s := &resourcev1.ResourceSlice{}
 		s.Name, s.Spec.NodeName = "of-"+node, &node
 		storetest.Put(t, store, resourceapi.ResourceSlice, s)
@@ -92,6 +98,12 @@ func TestNodeVolumesAndDevices(t *testing.T) {
 		{"a new slice", info("create", "resource.k8s.io", "resourceslices", "", ""), ""},
 		{"its slices", selecting(info("deletecollection", "resource.k8s.io", "resourceslices", "", ""), "spec.nodeName=n1"), ""},
 		{"all slices", info("watch", "resource.k8s.io", "resourceslices", "", ""), "can only list/watch/deletecollection resourceslices with spec.nodeName field selector"},
+		{"a certificate for a pod", info("create", "certificates.k8s.io", "podcertificaterequests", "ns", ""), ""},
+		{"its request", info("get", "certificates.k8s.io", "podcertificaterequests", "ns", "by-n1"), ""},
+		{"another's request", info("get", "certificates.k8s.io", "podcertificaterequests", "ns", "by-n2"), none},
+		{"its requests", selecting(info("watch", "certificates.k8s.io", "podcertificaterequests", "", ""), "spec.nodeName=n1"), ""},
+		{"all requests", info("list", "certificates.k8s.io", "podcertificaterequests", "", ""), "can only list/watch podcertificaterequests with spec.nodeName field selector"},
+		{"a request's status", info("update", "certificates.k8s.io", "podcertificaterequests/status", "ns", "by-n1"), "cannot authorize PodCertificateRequest subresources"},
 		{"by its role", info("get", "", "endpoints", "ns", "x"), ""},
 	} {
 		user := &request.User{Name: "system:node:n1", Groups: []string{request.GroupNodes}}
