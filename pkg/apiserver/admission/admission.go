@@ -74,7 +74,7 @@ var plugins = []plugin{
 	{name: "CertificateSubjectRestriction", make: func(Config) request.Admission { return certificateSubject{} }},
 	{name: "DefaultIngressClass", make: func(c Config) request.Admission { return &defaultIngressClass{store: c.Store} }},
 	{name: "DenyServiceExternalIPs"},
-	{name: "PodTopologyLabels"},
+	{name: "PodTopologyLabels", make: func(c Config) request.Admission { return &topologyLabels{store: c.Store} }},
 	{name: "PodGroupWorkloadExists"},
 	{name: "NodeDeclaredFeatureValidator"},
 	{name: "JobValidation"},

@@ -152,3 +152,31 @@ func TestMarkedIsTheYoungest(t *testing.T) {
 		t.Errorf("of none: %v", got)
 	}
 }
+
+func TestPodTopologyLabels(t *testing.T) {
+	w := newWorld(t)
+	n := &corev1.Node{}
+	n.Name, n.Labels = "n1", map[string]string{corev1.LabelTopologyZone: "z", corev1.LabelTopologyRegion: "r", corev1.LabelHostname: "n1"}
+	storetest.Put(t, w.store, core.Node, n)
+	for _, test := range []struct {
+		name, node   string
+		subresource  string
+		labels, want map[string]string
+	}{
+		{"bound", "n1", "binding", nil, map[string]string{corev1.LabelTopologyZone: "z", corev1.LabelTopologyRegion: "r"}},
+		{"with a label of its own", "n1", "binding", map[string]string{corev1.LabelTopologyZone: "x"}, map[string]string{corev1.LabelTopologyZone: "x", corev1.LabelTopologyRegion: "r"}},
+		{"bound to what is not there", "n2", "binding", nil, nil},
+		{"updated later", "n1", "", nil, nil},
+	} {
+		pod := newPod(func(p *corev1.Pod) { p.Spec.NodeName, p.Labels = test.node, test.labels })
+		a := attributes(request.Update, core.Pod, pod, newPod(nil))
+		a.Subresource = test.subresource
+		if err := w.Mutate(t.Context(), a); err != nil || !equality.Semantic.DeepEqual(pod.Labels, test.want) {
+			t.Errorf("%s: %v, %v", test.name, pod.Labels, err)
+		}
+	}
+	made := newPod(func(p *corev1.Pod) { p.Spec.NodeName = "n1" })
+	if err := w.Mutate(t.Context(), attributes(request.Create, core.Pod, made, nil)); err != nil || made.Labels[corev1.LabelTopologyZone] != "z" {
+		t.Errorf("made on a node: %v, %v", made.Labels, err)
+	}
+}
