@@ -18,8 +18,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
+	"slowmo/pkg/apiserver/admission/noderestriction"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
@@ -35,15 +35,15 @@ type Config struct {
 	Enable, Disable []string
 }
 
-// plugin is an entry of the list.
-type plugin struct {
+// entry is one of the list.
+type entry struct {
 	name string
 	make func(c Config) request.Admission // nil: kube-apiserver has it and we do not
 }
 
 // plugins is the list, in the order in which kube-apiserver runs them. All that
 // we have run unless they are disabled.
-var plugins = []plugin{
+var plugins = []entry{
 	{name: "AlwaysAdmit"},
 	{name: "NamespaceAutoProvision"},
 	{name: "NamespaceLifecycle", make: func(c Config) request.Admission { return &namespaceLifecycle{c.Store} }},
@@ -51,7 +51,7 @@ var plugins = []plugin{
 	{name: "LimitPodHardAntiAffinityTopology"},
 	{name: "LimitRanger", make: func(c Config) request.Admission { return &limitRanger{c.Store} }},
 	{name: "ServiceAccount", make: func(c Config) request.Admission { return &serviceAccount{c.Store} }},
-	{name: "NodeRestriction", make: func(c Config) request.Admission { return &nodeRestriction{store: c.Store, authorizer: c.Authorizer} }},
+	{name: "NodeRestriction", make: func(c Config) request.Admission { return noderestriction.New(c.Store, c.Authorizer) }},
 	{name: "TaintNodesByCondition", make: func(Config) request.Admission { return taintNodes{} }},
 	{name: "AlwaysPullImages"},
 	{name: "ImagePolicyWebhook"},
@@ -108,8 +108,8 @@ func New(c Config) (request.Admission, error) {
 // check refuses names that upstream has not, and to enable what we have not:
 // who relies on a plugin must not be left without it silently.
 func check(c Config) error {
-	find := func(name string) *plugin {
-		if i := slices.IndexFunc(plugins, func(p plugin) bool { return p.name == name }); i >= 0 {
+	find := func(name string) *entry {
+		if i := slices.IndexFunc(plugins, func(p entry) bool { return p.name == name }); i >= 0 {
 			return &plugins[i]
 		}
 		return nil
@@ -153,21 +153,4 @@ func (c chain) Validate(ctx context.Context, a *request.Attributes) error {
 		}
 	}
 	return nil
-}
-
-// mutates is embedded by plugins that refuse nothing in the end.
-type mutates struct{}
-
-func (mutates) Validate(context.Context, *request.Attributes) error { return nil }
-
-// validates is embedded by plugins that change nothing.
-type validates struct{}
-
-func (validates) Mutate(context.Context, *request.Attributes) error { return nil }
-
-// is says whether the write is of this resource itself or, given as
-// "pods/status", of that subresource.
-func is(a *request.Attributes, group, resource string) bool {
-	name, subresource, _ := strings.Cut(resource, "/")
-	return a.Resource.Group == group && a.Resource.Resource == name && a.Subresource == subresource
 }

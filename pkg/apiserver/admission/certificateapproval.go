@@ -7,6 +7,7 @@ import (
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 )
 
@@ -15,20 +16,20 @@ import (
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/#authorization
 type certificateApproval struct {
-	validates
+	plugin.Validates
 	authorizer request.Authorizer
 }
 
 // Validate asks the authorizer.
 func (c *certificateApproval) Validate(ctx context.Context, a *request.Attributes) error {
 	csr, ok := a.Object.(*certificatesv1.CertificateSigningRequest)
-	if !ok || !is(a, certificatesv1.GroupName, "certificatesigningrequests/approval") || a.Operation != request.Update {
+	if !ok || !plugin.Is(a, certificatesv1.GroupName, "certificatesigningrequests/approval") || a.Operation != request.Update {
 		return nil
 	}
 	if mayUseSigner(ctx, c.authorizer, a.User, "approve", csr.Spec.SignerName) {
 		return nil
 	}
-	return forbid(a, fmt.Errorf("user not permitted to approve requests with signerName %q", csr.Spec.SignerName))
+	return plugin.Forbid(a, fmt.Errorf("user not permitted to approve requests with signerName %q", csr.Spec.SignerName))
 }
 
 // mayUseSigner asks about the signer itself, and about all of its domain: a

@@ -8,13 +8,14 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 )
 
 // certificateSigning lets only those write certificates into requests who have
 // the verb "sign" on the request's signer.
 type certificateSigning struct {
-	validates
+	plugin.Validates
 	authorizer request.Authorizer
 }
 
@@ -22,7 +23,7 @@ type certificateSigning struct {
 func (c *certificateSigning) Validate(ctx context.Context, a *request.Attributes) error {
 	csr, ok := a.Object.(*certificatesv1.CertificateSigningRequest)
 	old, hasOld := a.OldObject.(*certificatesv1.CertificateSigningRequest)
-	if !ok || !hasOld || !is(a, certificatesv1.GroupName, "certificatesigningrequests/status") || a.Operation != request.Update {
+	if !ok || !hasOld || !plugin.Is(a, certificatesv1.GroupName, "certificatesigningrequests/status") || a.Operation != request.Update {
 		return nil
 	}
 	if bytes.Equal(csr.Status.Certificate, old.Status.Certificate) && equality.Semantic.DeepEqual(csr.Status.Conditions, old.Status.Conditions) {
@@ -31,5 +32,5 @@ func (c *certificateSigning) Validate(ctx context.Context, a *request.Attributes
 	if mayUseSigner(ctx, c.authorizer, a.User, "sign", old.Spec.SignerName) {
 		return nil
 	}
-	return forbid(a, fmt.Errorf("user not permitted to sign requests with signerName %q", old.Spec.SignerName))
+	return plugin.Forbid(a, fmt.Errorf("user not permitted to sign requests with signerName %q", old.Spec.SignerName))
 }

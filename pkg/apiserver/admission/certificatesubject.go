@@ -10,26 +10,27 @@ import (
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 )
 
 // certificateSubject is the plugin CertificateSubjectRestriction: nobody gets a
 // client certificate of the group that may do everything by asking for it.
-type certificateSubject struct{ validates }
+type certificateSubject struct{ plugin.Validates }
 
 // Validate looks at the subject of new requests to the client signer.
 func (certificateSubject) Validate(_ context.Context, a *request.Attributes) error {
 	csr, ok := a.Object.(*certificatesv1.CertificateSigningRequest)
-	if !ok || !is(a, certificatesv1.GroupName, "certificatesigningrequests") || a.Operation != request.Create ||
+	if !ok || !plugin.Is(a, certificatesv1.GroupName, "certificatesigningrequests") || a.Operation != request.Create ||
 		csr.Spec.SignerName != certificatesv1.KubeAPIServerClientSignerName {
 		return nil
 	}
 	groups, err := subjectGroups(csr.Spec.Request)
 	if err != nil {
-		return forbid(a, fmt.Errorf("failed to parse CSR: %w", err))
+		return plugin.Forbid(a, fmt.Errorf("failed to parse CSR: %w", err))
 	}
 	if slices.Contains(groups, request.GroupMasters) {
-		return forbid(a, fmt.Errorf("use of %s signer with %s group is not allowed", csr.Spec.SignerName, request.GroupMasters))
+		return plugin.Forbid(a, fmt.Errorf("use of %s signer with %s group is not allowed", csr.Spec.SignerName, request.GroupMasters))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	storageapi "slowmo/pkg/api/storage"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -16,7 +17,7 @@ import (
 // claimResize is the plugin PersistentVolumeClaimResize: only volumes whose
 // class can grow them may be asked to grow.
 type claimResize struct {
-	validates
+	plugin.Validates
 	store *storage.Store
 }
 
@@ -24,7 +25,7 @@ type claimResize struct {
 func (c *claimResize) Validate(ctx context.Context, a *request.Attributes) error {
 	claim, ok := a.Object.(*corev1.PersistentVolumeClaim)
 	old, hasOld := a.OldObject.(*corev1.PersistentVolumeClaim)
-	if !ok || !hasOld || !is(a, "", "persistentvolumeclaims") || a.Operation != request.Update {
+	if !ok || !hasOld || !plugin.Is(a, "", "persistentvolumeclaims") || a.Operation != request.Update {
 		return nil
 	}
 	had, wanted := old.Spec.Resources.Requests[corev1.ResourceStorage], claim.Spec.Resources.Requests[corev1.ResourceStorage]
@@ -33,10 +34,10 @@ func (c *claimResize) Validate(ctx context.Context, a *request.Attributes) error
 	}
 	if old.Status.Phase != corev1.ClaimBound {
 		//lint:ignore ST1005 upstream's words, which clients show
-		return forbid(a, errors.New("Only bound persistent volume claims can be expanded"))
+		return plugin.Forbid(a, errors.New("Only bound persistent volume claims can be expanded"))
 	}
 	if !c.grows(ctx, claim, old) {
-		return forbid(a, errors.New("only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"))
+		return plugin.Forbid(a, errors.New("only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"))
 	}
 	return nil
 }
@@ -47,6 +48,6 @@ func (c *claimResize) grows(ctx context.Context, claim, old *corev1.PersistentVo
 	if name == "" || name != classOf(old) {
 		return false
 	}
-	class, err := lookup[*storagev1.StorageClass](ctx, c.store.Collection(storageapi.StorageClass), "", name)
+	class, err := plugin.Lookup[*storagev1.StorageClass](ctx, c.store.Collection(storageapi.StorageClass), "", name)
 	return err == nil && ptr.Deref(class.AllowVolumeExpansion, false)
 }

@@ -6,6 +6,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"slowmo/pkg/api/networking"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -15,22 +16,22 @@ const ingressClass = "kubernetes.io/ingress.class"
 
 // defaultIngressClass gives an Ingress that names no class the default one.
 type defaultIngressClass struct {
-	mutates
+	plugin.Mutates
 	store *storage.Store
 }
 
 // Mutate names the class.
 func (d *defaultIngressClass) Mutate(ctx context.Context, a *request.Attributes) error {
 	ingress, ok := a.Object.(*networkingv1.Ingress)
-	if !ok || !is(a, networkingv1.GroupName, "ingresses") || a.Operation != request.Create || ingress.Spec.IngressClassName != nil {
+	if !ok || !plugin.Is(a, networkingv1.GroupName, "ingresses") || a.Operation != request.Create || ingress.Spec.IngressClassName != nil {
 		return nil
 	}
 	if _, annotated := ingress.Annotations[ingressClass]; annotated {
 		return nil
 	}
-	classes, err := list[*networkingv1.IngressClass](ctx, d.store.Collection(networking.IngressClass), "")
+	classes, err := plugin.List[*networkingv1.IngressClass](ctx, d.store.Collection(networking.IngressClass), "")
 	if err != nil {
-		return forbid(a, err)
+		return plugin.Forbid(a, err)
 	}
 	if class := marked(classes, networkingv1.AnnotationIsDefaultIngressClass); class != nil {
 		ingress.Spec.IngressClassName = &class.Name

@@ -7,6 +7,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 
 	storageapi "slowmo/pkg/api/storage"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -19,19 +20,19 @@ const (
 
 // defaultStorageClass gives claims that name no class the default one.
 type defaultStorageClass struct {
-	mutates
+	plugin.Mutates
 	store *storage.Store
 }
 
 // Mutate names the class. Without a default the claim waits for one.
 func (d *defaultStorageClass) Mutate(ctx context.Context, a *request.Attributes) error {
 	claim, ok := a.Object.(*corev1.PersistentVolumeClaim)
-	if !ok || !is(a, "", "persistentvolumeclaims") || a.Operation != request.Create || hasClass(claim) {
+	if !ok || !plugin.Is(a, "", "persistentvolumeclaims") || a.Operation != request.Create || hasClass(claim) {
 		return nil
 	}
-	classes, err := list[*storagev1.StorageClass](ctx, d.store.Collection(storageapi.StorageClass), "")
+	classes, err := plugin.List[*storagev1.StorageClass](ctx, d.store.Collection(storageapi.StorageClass), "")
 	if err != nil {
-		return forbid(a, err)
+		return plugin.Forbid(a, err)
 	}
 	if class := marked(classes, defaultStorage, defaultStorageBeta); class != nil {
 		claim.Spec.StorageClassName = &class.Name

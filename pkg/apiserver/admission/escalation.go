@@ -7,13 +7,14 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
 )
 
 // escalation asks authz.Escalation about each write of a role or binding.
 type escalation struct {
-	mutates
+	plugin.Mutates
 	check *authz.Escalation
 }
 

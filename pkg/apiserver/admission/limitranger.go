@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -55,13 +56,13 @@ func (l *limitRanger) each(ctx context.Context, a *request.Attributes, f func(*c
 	if !limited(a) || a.OldObject != nil && a.OldObject.GetDeletionTimestamp() != nil {
 		return nil
 	}
-	ranges, err := list[*corev1.LimitRange](ctx, l.store.Collection(core.LimitRange), a.Namespace)
+	ranges, err := plugin.List[*corev1.LimitRange](ctx, l.store.Collection(core.LimitRange), a.Namespace)
 	if err != nil {
-		return forbid(a, err)
+		return plugin.Forbid(a, err)
 	}
 	for _, limits := range ranges {
 		if err := f(limits); err != nil {
-			return forbid(a, err)
+			return plugin.Forbid(a, err)
 		}
 	}
 	return nil
@@ -71,9 +72,9 @@ func (l *limitRanger) each(ctx context.Context, a *request.Attributes, f func(*c
 func limited(a *request.Attributes) bool {
 	switch a.Operation {
 	case request.Create:
-		return is(a, "", "pods") || is(a, "", "persistentvolumeclaims")
+		return plugin.Is(a, "", "pods") || plugin.Is(a, "", "persistentvolumeclaims")
 	case request.Update:
-		return is(a, "", "pods/resize") || is(a, "", "persistentvolumeclaims")
+		return plugin.Is(a, "", "pods/resize") || plugin.Is(a, "", "persistentvolumeclaims")
 	}
 	return false
 }

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/storetest"
 )
@@ -94,7 +95,7 @@ func TestLimitBounds(t *testing.T) {
 			t.Errorf("refused: %v", err)
 		}
 		if test.want != "" {
-			refused(t, test.want, forbid(attributes(request.Create, core.Pod, test.pod, nil), err), test.want)
+			refused(t, test.want, plugin.Forbid(attributes(request.Create, core.Pod, test.pod, nil), err), test.want)
 		}
 	}
 	both := checkPod(with(nil, nil), &corev1.LimitRange{Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{least, most}}})

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -21,13 +22,13 @@ type namespaceLifecycle struct{ store *storage.Store }
 // Mutate refuses: what is wrong with the namespace is told before
 // anything that is wrong with the object, as upstream's does.
 func (n *namespaceLifecycle) Mutate(ctx context.Context, a *request.Attributes) error {
-	if is(a, "", "namespaces") {
+	if plugin.Is(a, "", "namespaces") {
 		return keepImmortal(a)
 	}
 	if a.Namespace == "" || a.Operation == request.Delete || a.Operation == request.Connect || isAccessReview(a) {
 		return nil
 	}
-	namespace, err := lookup[*corev1.Namespace](ctx, n.store.Collection(core.Namespace), "", a.Namespace)
+	namespace, err := plugin.Lookup[*corev1.Namespace](ctx, n.store.Collection(core.Namespace), "", a.Namespace)
 	if apierrors.IsNotFound(err) {
 		return apierrors.NewNotFound(core.Namespace.GroupResource(), a.Namespace)
 	}
@@ -55,7 +56,7 @@ func keepImmortal(a *request.Attributes) error {
 }
 
 func isAccessReview(a *request.Attributes) bool {
-	return is(a, "authorization.k8s.io", "localsubjectaccessreviews")
+	return plugin.Is(a, "authorization.k8s.io", "localsubjectaccessreviews")
 }
 
 func terminating(a *request.Attributes) error {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api/scheduling"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -26,7 +27,7 @@ type priority struct{ store *storage.Store }
 // Mutate sets priority and preemption policy of new pods.
 func (p *priority) Mutate(ctx context.Context, a *request.Attributes) error {
 	pod, ok := a.Object.(*corev1.Pod)
-	if !ok || !is(a, "", "pods") {
+	if !ok || !plugin.Is(a, "", "pods") {
 		return nil
 	}
 	if a.Operation == request.Update {
@@ -53,12 +54,12 @@ func (p *priority) Mutate(ctx context.Context, a *request.Attributes) error {
 
 func setPriority(a *request.Attributes, pod *corev1.Pod, class *schedulingv1.PriorityClass) error {
 	if pod.Spec.Priority != nil && *pod.Spec.Priority != class.Value {
-		return forbid(a, fmt.Errorf("the integer value of priority (%d) must not be provided in pod spec; priority admission controller computed %d from the given PriorityClass name",
+		return plugin.Forbid(a, fmt.Errorf("the integer value of priority (%d) must not be provided in pod spec; priority admission controller computed %d from the given PriorityClass name",
 			*pod.Spec.Priority, class.Value))
 	}
 	policy := ptr.Deref(class.PreemptionPolicy, corev1.PreemptLowerPriority)
 	if pod.Spec.PreemptionPolicy != nil && *pod.Spec.PreemptionPolicy != policy {
-		return forbid(a, fmt.Errorf("the string value of PreemptionPolicy (%s) must not be provided in pod spec; priority admission controller computed %s from the given PriorityClass name",
+		return plugin.Forbid(a, fmt.Errorf("the string value of PreemptionPolicy (%s) must not be provided in pod spec; priority admission controller computed %s from the given PriorityClass name",
 			*pod.Spec.PreemptionPolicy, policy))
 	}
 	pod.Spec.PriorityClassName = class.Name
@@ -70,9 +71,9 @@ func setPriority(a *request.Attributes, pod *corev1.Pod, class *schedulingv1.Pri
 // of value zero and no name when none is marked.
 func (p *priority) classOf(ctx context.Context, a *request.Attributes, name string) (*schedulingv1.PriorityClass, error) {
 	if name != "" {
-		class, err := lookup[*schedulingv1.PriorityClass](ctx, p.store.Collection(scheduling.PriorityClass), "", name)
+		class, err := plugin.Lookup[*schedulingv1.PriorityClass](ctx, p.store.Collection(scheduling.PriorityClass), "", name)
 		if apierrors.IsNotFound(err) {
-			return nil, forbid(a, fmt.Errorf("no PriorityClass with name %v was found", name))
+			return nil, plugin.Forbid(a, fmt.Errorf("no PriorityClass with name %v was found", name))
 		}
 		return class, err
 	}
@@ -118,7 +119,7 @@ func (p *priority) Validate(ctx context.Context, a *request.Attributes) error {
 		return err
 	}
 	if present != nil && (a.Operation == request.Create || present.Name != class.Name) {
-		return forbid(a, fmt.Errorf("PriorityClass %v is already marked as default. Only one default can exist", present.Name))
+		return plugin.Forbid(a, fmt.Errorf("PriorityClass %v is already marked as default. Only one default can exist", present.Name))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core"
 	"slowmo/pkg/api/core/quota"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -22,7 +23,7 @@ import (
 // A count is only ever raised here. The quota controller, which counts anew,
 // takes back what was deleted and what was charged for a write that failed.
 type resourceQuota struct {
-	validates
+	plugin.Validates
 	store *storage.Store
 }
 
@@ -31,9 +32,9 @@ func (r *resourceQuota) Validate(ctx context.Context, a *request.Attributes) err
 	if !chargeable(a) {
 		return nil
 	}
-	quotas, err := list[*corev1.ResourceQuota](ctx, r.store.Collection(core.ResourceQuota), a.Namespace)
+	quotas, err := plugin.List[*corev1.ResourceQuota](ctx, r.store.Collection(core.ResourceQuota), a.Namespace)
 	if err != nil {
-		return forbid(a, err)
+		return plugin.Forbid(a, err)
 	}
 	if len(quotas) == 0 {
 		return nil
@@ -46,7 +47,7 @@ func (r *resourceQuota) Validate(ctx context.Context, a *request.Attributes) err
 	for _, q := range quotas {
 		next, err := charge(q, evaluator, a)
 		if err != nil {
-			return forbid(a, err)
+			return plugin.Forbid(a, err)
 		}
 		if next != nil {
 			due = append(due, q)
@@ -57,7 +58,7 @@ func (r *resourceQuota) Validate(ctx context.Context, a *request.Attributes) err
 	}
 	for _, q := range due {
 		if err := r.raise(ctx, q, evaluator, a); err != nil {
-			return forbid(a, err)
+			return plugin.Forbid(a, err)
 		}
 	}
 	return nil
@@ -75,7 +76,7 @@ func chargeable(a *request.Attributes) bool {
 }
 
 func resizes(a *request.Attributes) bool {
-	return a.Operation == request.Update && is(a, "", "pods/resize")
+	return a.Operation == request.Update && plugin.Is(a, "", "pods/resize")
 }
 
 // raise writes the charge, guarded: it is worked out anew if another write to

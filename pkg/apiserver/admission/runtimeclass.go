@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"slowmo/pkg/api/node"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -31,7 +32,7 @@ func (r *runtimeClass) Mutate(ctx context.Context, a *request.Attributes) error 
 	}
 	if class.Overhead != nil {
 		if len(pod.Spec.Overhead) > 0 && !equality.Semantic.DeepEqual(class.Overhead.PodFixed, pod.Spec.Overhead) {
-			return forbid(a, errors.New("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"))
+			return plugin.Forbid(a, errors.New("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"))
 		}
 		pod.Spec.Overhead = class.Overhead.DeepCopy().PodFixed
 	}
@@ -39,7 +40,7 @@ func (r *runtimeClass) Mutate(ctx context.Context, a *request.Attributes) error 
 		return nil
 	}
 	if err := selectNodes(pod, class.Scheduling.NodeSelector); err != nil {
-		return forbid(a, err)
+		return plugin.Forbid(a, err)
 	}
 	pod.Spec.Tolerations = mergeTolerations(pod.Spec.Tolerations, class.Scheduling.Tolerations)
 	return nil
@@ -54,10 +55,10 @@ func (r *runtimeClass) Validate(ctx context.Context, a *request.Attributes) erro
 	switch {
 	case class != nil && class.Overhead != nil:
 		if !equality.Semantic.DeepEqual(class.Overhead.PodFixed, pod.Spec.Overhead) {
-			return forbid(a, errors.New("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"))
+			return plugin.Forbid(a, errors.New("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"))
 		}
 	case len(pod.Spec.Overhead) > 0:
-		return forbid(a, errors.New("pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"))
+		return plugin.Forbid(a, errors.New("pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"))
 	}
 	return nil
 }
@@ -66,15 +67,15 @@ func (r *runtimeClass) Validate(ctx context.Context, a *request.Attributes) erro
 // writes, and no class for a pod that names none.
 func (r *runtimeClass) find(ctx context.Context, a *request.Attributes) (*corev1.Pod, *nodev1.RuntimeClass, error) {
 	pod, ok := a.Object.(*corev1.Pod)
-	if !ok || !is(a, "", "pods") || a.Operation != request.Create {
+	if !ok || !plugin.Is(a, "", "pods") || a.Operation != request.Create {
 		return nil, nil, nil
 	}
 	if pod.Spec.RuntimeClassName == nil {
 		return pod, nil, nil
 	}
-	class, err := lookup[*nodev1.RuntimeClass](ctx, r.store.Collection(node.RuntimeClass), "", *pod.Spec.RuntimeClassName)
+	class, err := plugin.Lookup[*nodev1.RuntimeClass](ctx, r.store.Collection(node.RuntimeClass), "", *pod.Spec.RuntimeClassName)
 	if apierrors.IsNotFound(err) {
-		err = forbid(a, fmt.Errorf("pod rejected: RuntimeClass %q not found", *pod.Spec.RuntimeClassName))
+		err = plugin.Forbid(a, fmt.Errorf("pod rejected: RuntimeClass %q not found", *pod.Spec.RuntimeClassName))
 	}
 	return pod, class, err
 }

@@ -8,10 +8,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/fields"
 	utilrand "k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
@@ -33,7 +35,7 @@ type serviceAccount struct{ store *storage.Store }
 // Mutate sets the account, its pull secrets and the token volume.
 func (s *serviceAccount) Mutate(ctx context.Context, a *request.Attributes) error {
 	pod := s.podOf(a)
-	if pod == nil || isMirror(pod) {
+	if pod == nil || plugin.IsMirror(pod) {
 		return nil
 	}
 	if pod.Spec.ServiceAccountName == "" {
@@ -57,35 +59,35 @@ func (s *serviceAccount) Mutate(ctx context.Context, a *request.Attributes) erro
 // pods that use secrets which their account may not.
 func (s *serviceAccount) Validate(ctx context.Context, a *request.Attributes) error {
 	pod := s.podOf(a)
-	if debugged, ok := a.Object.(*corev1.Pod); ok && a.Operation == request.Update && is(a, "", "pods/ephemeralcontainers") {
+	if debugged, ok := a.Object.(*corev1.Pod); ok && a.Operation == request.Update && plugin.Is(a, "", "pods/ephemeralcontainers") {
 		pod = debugged
 	}
 	switch {
 	case pod == nil:
 		return nil
-	case isMirror(pod):
+	case plugin.IsMirror(pod):
 		return checkMirror(a, pod)
 	case pod.Spec.ServiceAccountName == "":
-		return forbid(a, fmt.Errorf("no service account specified for pod %s/%s", a.Namespace, pod.Name))
+		return plugin.Forbid(a, fmt.Errorf("no service account specified for pod %s/%s", a.Namespace, pod.Name))
 	}
 	account, err := s.account(ctx, a, pod.Spec.ServiceAccountName)
 	if err != nil {
 		return err
 	}
 	if err := checkMountable(account, pod); err != nil {
-		return forbid(a, err)
+		return plugin.Forbid(a, err)
 	}
 	return nil
 }
 
 func checkMirror(a *request.Attributes, pod *corev1.Pod) error {
 	if pod.Spec.ServiceAccountName != "" {
-		return forbid(a, errors.New("a mirror pod may not reference service accounts"))
+		return plugin.Forbid(a, errors.New("a mirror pod may not reference service accounts"))
 	}
 	var secrets bool
 	authz.VisitReferences(pod, func(resource, _ string) { secrets = secrets || resource == "secrets" })
 	if secrets {
-		return forbid(a, errors.New("a mirror pod may not reference secrets"))
+		return plugin.Forbid(a, errors.New("a mirror pod may not reference secrets"))
 	}
 	for _, volume := range pod.Spec.Volumes {
 		if volume.Projected == nil {
@@ -93,7 +95,7 @@ func checkMirror(a *request.Attributes, pod *corev1.Pod) error {
 		}
 		for _, source := range volume.Projected.Sources {
 			if source.ServiceAccountToken != nil {
-				return forbid(a, errors.New("a mirror pod may not use ServiceAccountToken volume projections"))
+				return plugin.Forbid(a, errors.New("a mirror pod may not use ServiceAccountToken volume projections"))
 			}
 		}
 	}
@@ -102,7 +104,7 @@ func checkMirror(a *request.Attributes, pod *corev1.Pod) error {
 
 // podOf returns the pod that is being created, nil for any other write.
 func (s *serviceAccount) podOf(a *request.Attributes) *corev1.Pod {
-	if a.Operation != request.Create || !is(a, "", "pods") {
+	if a.Operation != request.Create || !plugin.Is(a, "", "pods") {
 		return nil
 	}
 	pod, _ := a.Object.(*corev1.Pod)
@@ -111,14 +113,14 @@ func (s *serviceAccount) podOf(a *request.Attributes) *corev1.Pod {
 
 func (s *serviceAccount) account(ctx context.Context, a *request.Attributes, name string) (*corev1.ServiceAccount, error) {
 	accounts := s.store.Collection(core.ServiceAccount)
-	account, err := lookup[*corev1.ServiceAccount](ctx, accounts, a.Namespace, name)
+	account, err := plugin.Lookup[*corev1.ServiceAccount](ctx, accounts, a.Namespace, name)
 	if apierrors.IsNotFound(err) && name == "default" {
 		// A controller makes it as soon as it sees a new namespace.
 		await(ctx, accounts, a.Namespace, name, accountDelay)
-		account, err = lookup[*corev1.ServiceAccount](ctx, accounts, a.Namespace, name)
+		account, err = plugin.Lookup[*corev1.ServiceAccount](ctx, accounts, a.Namespace, name)
 	}
 	if err != nil {
-		return nil, forbid(a, fmt.Errorf("error looking up service account %s/%s: %w", a.Namespace, name, err))
+		return nil, plugin.Forbid(a, fmt.Errorf("error looking up service account %s/%s: %w", a.Namespace, name, err))
 	}
 	return account, nil
 }
@@ -200,7 +202,18 @@ func tokenVolume(name string) corev1.Volume {
 	}}}
 }
 
-func isMirror(pod *corev1.Pod) bool {
-	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
-	return mirror
+// await returns when the object is there, or after the delay.
+func await(ctx context.Context, c *storage.Collection, namespace, name string, delay time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, delay)
+	defer cancel()
+	watcher, err := c.Watch(ctx, storage.WatchOptions{
+		Namespace: namespace,
+		Predicate: storage.Predicate{Field: fields.OneTermEqualSelector("metadata.name", name)},
+	})
+	if err != nil {
+		return
+	}
+	defer watcher.Close()
+	// Whichever comes first: the object or the end of the delay. The caller looks again.
+	_, _ = watcher.Next(ctx)
 }

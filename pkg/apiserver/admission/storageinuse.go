@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 )
 
@@ -16,7 +17,7 @@ var protections = map[string]string{
 
 // storageInUse is the plugin StorageObjectInUseProtection. A controller takes
 // the finalizer off again once nothing uses the object.
-type storageInUse struct{ mutates }
+type storageInUse struct{ plugin.Mutates }
 
 // Mutate adds the finalizer to new volumes, claims and volume attributes classes.
 func (storageInUse) Mutate(_ context.Context, a *request.Attributes) error {

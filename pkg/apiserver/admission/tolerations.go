@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 )
 
@@ -14,12 +15,12 @@ import (
 const evictAfter = int64(300)
 
 // tolerationSeconds is the plugin DefaultTolerationSeconds.
-type tolerationSeconds struct{ mutates }
+type tolerationSeconds struct{ plugin.Mutates }
 
 // Mutate adds the two tolerations to pods that say nothing of those taints.
 func (tolerationSeconds) Mutate(_ context.Context, a *request.Attributes) error {
 	pod, ok := a.Object.(*corev1.Pod)
-	if !ok || !is(a, "", "pods") || a.Operation != request.Create && a.Operation != request.Update {
+	if !ok || !plugin.Is(a, "", "pods") || a.Operation != request.Create && a.Operation != request.Update {
 		return nil
 	}
 	for _, taint := range []string{corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable} {

@@ -1,4 +1,4 @@
-package admission
+package noderestriction
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"slowmo/pkg/api/core"
 	storageapi "slowmo/pkg/api/storage"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 )
 
@@ -26,7 +27,7 @@ func (n *nodeRestriction) token(ctx context.Context, node string, a *request.Att
 	if ref.UID == "" {
 		return errors.New("node requested token with a pod binding without a uid")
 	}
-	pod, err := lookup[*corev1.Pod](ctx, n.store.Collection(core.Pod), a.Namespace, ref.Name)
+	pod, err := plugin.Lookup[*corev1.Pod](ctx, n.store.Collection(core.Pod), a.Namespace, ref.Name)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (n *nodeRestriction) showsTo(ctx context.Context, pod *corev1.Pod, audience
 		if name == "" {
 			continue
 		}
-		driver, err := lookup[*storagev1.CSIDriver](ctx, n.store.Collection(storageapi.CSIDriver), "", name)
+		driver, err := plugin.Lookup[*storagev1.CSIDriver](ctx, n.store.Collection(storageapi.CSIDriver), "", name)
 		if err == nil && slices.ContainsFunc(driver.Spec.TokenRequests, func(r storagev1.TokenRequest) bool { return r.Audience == audience }) {
 			return true
 		}
@@ -102,11 +103,11 @@ func (n *nodeRestriction) driverOf(ctx context.Context, pod *corev1.Pod, volume 
 	default:
 		return ""
 	}
-	claim, err := lookup[*corev1.PersistentVolumeClaim](ctx, n.store.Collection(core.PersistentVolumeClaim), pod.Namespace, claimName)
+	claim, err := plugin.Lookup[*corev1.PersistentVolumeClaim](ctx, n.store.Collection(core.PersistentVolumeClaim), pod.Namespace, claimName)
 	if err != nil || claim.Spec.VolumeName == "" {
 		return ""
 	}
-	bound, err := lookup[*corev1.PersistentVolume](ctx, n.store.Collection(core.PersistentVolume), "", claim.Spec.VolumeName)
+	bound, err := plugin.Lookup[*corev1.PersistentVolume](ctx, n.store.Collection(core.PersistentVolume), "", claim.Spec.VolumeName)
 	if err != nil || bound.Spec.CSI == nil {
 		return ""
 	}

@@ -1,4 +1,12 @@
-package admission
+// Package noderestriction is the admission plugin NodeRestriction. It lets a
+// kubelet write its own node, the pods that are bound to it, and nothing that
+// would give it more than that.
+//
+// pods.go, tokens.go and certificates.go are about its pods, and about what it may ask for on
+// their behalf; this file is about everything else.
+//
+// https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
+package noderestriction
 
 import (
 	"context"
@@ -15,19 +23,19 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
 
-// nodeRestriction lets a kubelet write its own node, the pods that are bound
-// to it, and nothing that would give it more than that. nodepods.go and
-// nodetokens.go are about its pods and their tokens, nodecertificates.go about
-// their certificates.
-//
-// https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
+// New returns the plugin. authorizer is asked about audiences that no pod names.
+func New(store *storage.Store, authorizer request.Authorizer) request.Admission {
+	return &nodeRestriction{store: store, authorizer: authorizer}
+}
+
 type nodeRestriction struct {
-	validates
+	plugin.Validates
 	store      *storage.Store
 	authorizer request.Authorizer
 }
@@ -39,7 +47,7 @@ func (n *nodeRestriction) Validate(ctx context.Context, a *request.Attributes) e
 	}
 	node, named := authz.NodeName(a.User)
 	if !named {
-		return forbid(a, fmt.Errorf("could not determine node from user %q", a.User.Name))
+		return plugin.Forbid(a, fmt.Errorf("could not determine node from user %q", a.User.Name))
 	}
 	var err error
 	switch a.Resource.Group + "/" + a.Resource.Resource + "/" + a.Subresource {
@@ -69,11 +77,11 @@ func (n *nodeRestriction) Validate(ctx context.Context, a *request.Attributes) e
 	if err == nil || apierrors.IsNotFound(err) || apierrors.IsInternalError(err) {
 		return err
 	}
-	return forbid(a, err)
+	return plugin.Forbid(a, err)
 }
 
 func ownNode(node string, a *request.Attributes) error {
-	if name := nameOf(a); name != node {
+	if name := plugin.NameOf(a); name != node {
 		return fmt.Errorf("node %q is not allowed to modify node %q", node, name)
 	}
 	obj, ok := a.Object.(*corev1.Node)
@@ -158,7 +166,7 @@ func ownLease(node string, a *request.Attributes) error {
 }
 
 func ownCSINode(node string, a *request.Attributes) error {
-	if nameOf(a) != node {
+	if plugin.NameOf(a) != node {
 		return errors.New("can only access CSINode with the same name as the requesting node")
 	}
 	return nil

@@ -1,4 +1,4 @@
-package admission
+package noderestriction
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
 )
@@ -32,7 +33,7 @@ func (n *nodeRestriction) pod(ctx context.Context, node string, a *request.Attri
 // mirrorPod: the pods that a kubelet makes only show what it runs anyway, and
 // refer to nothing that would then be its to read.
 func (n *nodeRestriction) mirrorPod(ctx context.Context, node string, pod *corev1.Pod) error {
-	if !isMirror(pod) {
+	if !plugin.IsMirror(pod) {
 		return fmt.Errorf("pod does not have %q annotation, node %q can only create mirror pods", corev1.MirrorPodAnnotationKey, node)
 	}
 	if pod.Spec.NodeName != node {
@@ -107,7 +108,7 @@ func (n *nodeRestriction) ownedByNode(ctx context.Context, node string, pod *cor
 	if ptr.Deref(owner.BlockOwnerDeletion, false) {
 		return fmt.Errorf("node %s must not set blockOwnerDeletion on an owner reference", node)
 	}
-	obj, err := lookup[*corev1.Node](ctx, n.store.Collection(core.Node), "", node)
+	obj, err := plugin.Lookup[*corev1.Node](ctx, n.store.Collection(core.Node), "", node)
 	if err != nil {
 		return fmt.Errorf("error looking up node %s to verify uid: %w", node, err)
 	}
@@ -122,7 +123,7 @@ func (n *nodeRestriction) ownPod(ctx context.Context, a *request.Attributes, nod
 	pod, ok := a.OldObject.(*corev1.Pod)
 	if !ok {
 		var err error
-		if pod, err = lookup[*corev1.Pod](ctx, n.store.Collection(core.Pod), a.Namespace, a.Name); err != nil {
+		if pod, err = plugin.Lookup[*corev1.Pod](ctx, n.store.Collection(core.Pod), a.Namespace, a.Name); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package admission
+package noderestriction
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/admission/plugin"
 	"slowmo/pkg/apiserver/request"
 )
 
@@ -40,7 +41,7 @@ func (n *nodeRestriction) podCertificate(ctx context.Context, node string, a *re
 		return internal("PodCertificateRequest for pod %q contains pod UID (%q) which differs from running pod %q", podName, spec.PodUID, pod.UID)
 	case pod.Spec.NodeName != node:
 		return fmt.Errorf("pod %q is not running on node %q named in the PodCertificateRequest", podName, spec.NodeName)
-	case isMirror(pod):
+	case plugin.IsMirror(pod):
 		return fmt.Errorf("pod %q is a mirror pod", podName)
 	case pod.Spec.ServiceAccountName != spec.ServiceAccountName:
 		return fmt.Errorf("PodCertificateRequest for pod %q contains serviceAccountName (%q) that differs from running pod (%q)", podName, spec.ServiceAccountName, pod.Spec.ServiceAccountName)
@@ -57,7 +58,7 @@ func (n *nodeRestriction) podCertificate(ctx context.Context, node string, a *re
 
 // named reads an object that a request for a certificate names.
 func named[T api.Object](ctx context.Context, n *nodeRestriction, r *api.Resource, what, namespace, name string) (T, error) {
-	obj, err := lookup[T](ctx, n.store.Collection(r), namespace, name)
+	obj, err := plugin.Lookup[T](ctx, n.store.Collection(r), namespace, name)
 	if err != nil {
 		if namespace != "" {
 			name = namespace + "/" + name
