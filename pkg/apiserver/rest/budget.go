@@ -76,7 +76,6 @@ func (e *eviction) spend(budget *policyv1.PodDisruptionBudget, pod string) error
 	case status.DisruptionsAllowed < 0:
 		return apierrors.NewForbidden(resource, budget.Name, errors.New("pdb disruptions allowed is negative"))
 	case len(status.DisruptedPods) > maxDisrupted:
-		//lint:ignore ST1005 upstream's words, which clients show
 		return apierrors.NewForbidden(resource, budget.Name, errors.New("DisruptedPods map too big - too many evictions not confirmed by PDB controller"))
 	case status.DisruptionsAllowed == 0:
 		return exhausted(budget)
