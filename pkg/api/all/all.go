@@ -6,6 +6,7 @@ package all
 import (
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/admissionregistration"
+	"slowmo/pkg/api/apiextensions"
 	"slowmo/pkg/api/apiregistration"
 	"slowmo/pkg/api/apps"
 	"slowmo/pkg/api/authentication"
@@ -56,6 +57,8 @@ func Resources() []*api.Resource {
 		admissionregistration.ValidatingAdmissionPolicy,
 		admissionregistration.ValidatingAdmissionPolicyBinding,
 		admissionregistration.ValidatingWebhookConfiguration,
+
+		apiextensions.CustomResourceDefinition,
 
 		apps.ControllerRevision,
 		apps.DaemonSet,

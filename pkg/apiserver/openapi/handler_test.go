@@ -62,6 +62,7 @@ func TestSwaggerSchemas(t *testing.T) {
 		{[]string{"io.k8s.apimachinery.pkg.apis.meta.v1.Time"}, `{"format":"date-time","type":"string"}`},
 		{[]string{"io.k8s.apimachinery.pkg.util.intstr.IntOrString"}, `{"format":"int-or-string","type":"string"}`},
 		{[]string{"io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1"}, `{"type":"object"}`},
+		{[]string{"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON"}, `{}`},
 		{[]string{"io.k8s.api.core.v1.Secret", "properties", "data"},
 			`{"additionalProperties":{"format":"byte","type":"string"},"type":"object"}`},
 	} {

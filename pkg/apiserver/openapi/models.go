@@ -50,7 +50,10 @@ func (m *models) add(t reflect.Type) string {
 		s.Kinds = append(s.Kinds, groupVersionKind{gvk.Group, gvk.Kind, gvk.Version})
 	}
 	if typed, ok := reflect.Zero(t).Interface().(schemaTyped); ok {
-		s.Type, s.Format = typed.OpenAPISchemaType()[0], typed.OpenAPISchemaFormat()
+		s.Format = typed.OpenAPISchemaFormat()
+		if types := typed.OpenAPISchemaType(); len(types) > 0 { // else it can be anything
+			s.Type = types[0]
+		}
 		if either, ok := typed.(oneOfTyped); ok && m.v3 {
 			s.Type = ""
 			for _, one := range either.OpenAPIV3OneOfTypes() {
