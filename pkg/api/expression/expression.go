@@ -13,8 +13,15 @@ import (
 	"github.com/google/cel-go/cel"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apimachinery/pkg/util/version"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
+)
+
+// Upstream's bounds of an expression's work.
+const (
+	// CostLimit is what one evaluation may cost, about a tenth of a second.
+	CostLimit = 1000000
+	// checkFrequency is how many steps of a loop pass between looks at whether it is called off.
+	checkFrequency = 100
 )
 
 // compatible is the release whose functions a new expression may use: the one
@@ -36,7 +43,7 @@ func Check(env *cel.Env, text string, path *field.Path, refuse func(*cel.Type) s
 	if problem := refuse(ast.OutputType()); problem != "" {
 		return nil, field.Invalid(path, text, problem)
 	}
-	if _, err := env.Program(ast, cel.InterruptCheckFrequency(celconfig.CheckFrequency)); err != nil {
+	if _, err := env.Program(ast, cel.InterruptCheckFrequency(checkFrequency)); err != nil {
 		return nil, field.InternalError(path, err)
 	}
 	return ast, nil
