@@ -10,7 +10,6 @@ import (
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	apiservercel "k8s.io/apiserver/pkg/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
 
@@ -98,7 +97,7 @@ func (w *walk) compile(s *apiextensions.JSONSchemaProps, path *field.Path, at pl
 		w.rule(field.InternalError(path, fmt.Errorf("internal error: failed to retrieve type information for x-kubernetes-validations")))
 		return
 	}
-	results, err := cel.Compile(types.schema, types.declared, celconfig.PerCallLimit, expression.Base(), stored{w.check.rules, w.messages})
+	results, err := cel.Compile(types.schema, types.declared, expression.CostLimit, expression.Base(), stored{w.check.rules, w.messages})
 	if err != nil {
 		w.rule(field.InternalError(path, err))
 		return
