@@ -6,6 +6,7 @@
 package mergetypes
 
 import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/applyconfigurations"
@@ -16,18 +17,21 @@ import (
 
 // New returns what shows objects of all kinds of scheme to the merge library.
 func New(scheme *runtime.Scheme) managedfields.TypeConverter {
-	return &types{TypeConverter: applyconfigurations.NewTypeConverter(scheme), aggregator: aggregator.NewTypeConverter(scheme)}
+	return &types{TypeConverter: applyconfigurations.NewTypeConverter(scheme), others: map[string]managedfields.TypeConverter{
+		apiregistrationv1.GroupName: aggregator.NewTypeConverter(scheme),
+		apiextensionsv1.GroupName:   newDefinitionTypes(scheme),
+	}}
 }
 
-// types are those of k8s.io/api, and beside them the one group that is not in there.
+// types are those of k8s.io/api, and beside them the groups that are not in there.
 type types struct {
 	managedfields.TypeConverter
-	aggregator managedfields.TypeConverter
+	others map[string]managedfields.TypeConverter
 }
 
 func (t *types) ObjectToTyped(obj runtime.Object, options ...typed.ValidationOptions) (*typed.TypedValue, error) {
-	if obj.GetObjectKind().GroupVersionKind().Group == apiregistrationv1.GroupName {
-		return t.aggregator.ObjectToTyped(obj, options...)
+	if other, ok := t.others[obj.GetObjectKind().GroupVersionKind().Group]; ok {
+		return other.ObjectToTyped(obj, options...)
 	}
 	return t.TypeConverter.ObjectToTyped(obj, options...)
 }
