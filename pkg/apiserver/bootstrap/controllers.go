@@ -204,6 +204,7 @@ func lifecycleControllers() []controller {
 			allow(change, core, "nodes/status"),
 			allow(change, core, "pods/status"),
 			allow("delete get list watch", core, "pods"),
+			allow(read, "coordination.k8s.io", "leases"),
 			recordEvents(),
 		}},
 		{"pod-garbage-collector", rules{
@@ -228,7 +229,9 @@ func lifecycleControllers() []controller {
 			recordEvents(),
 		}},
 		{"storage-version-migrator-controller", rules{
-			allow("create list patch", anything, "*"),
+			allow("list patch", anything, "*"),
+			allow("get", "apiextensions.k8s.io", "customresourcedefinitions"),
+			allow("patch", "apiextensions.k8s.io", "customresourcedefinitions/status"),
 			allow("update", "storagemigration.k8s.io", "storageversionmigrations/status"),
 		}},
 		{"ttl-controller", rules{
@@ -295,13 +298,14 @@ func volumeControllers() []controller {
 			allow(change, "resource.k8s.io", "resourceclaims resourceclaims/status"),
 			allow(change, core, "pods/status"),
 			recordEvents(),
+			allow(change, "resource.k8s.io", "resourceclaims/binding"),
 		}},
 		{"selinux-warning-controller", rules{
-			allow(read, core, "persistentvolumeclaims"),
+			recordEvents(),
 			allow(read, core, "persistentvolumes"),
+			allow(read, core, "persistentvolumeclaims"),
 			allow(read, core, "pods"),
 			allow(read, "storage.k8s.io", "csidrivers"),
-			recordEvents(),
 		}},
 		{"volumeattributesclass-protection-controller", rules{
 			allow(read, core, "persistentvolumeclaims"),

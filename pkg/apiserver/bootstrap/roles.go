@@ -33,9 +33,8 @@ func clusterRoles() []role {
 			paths("/healthz /livez /readyz /version /version/"),
 		}},
 		{name: "system:monitoring", rules: []rbacv1.PolicyRule{
-			paths("/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*"),
-			paths("/flagz"),
-			paths("/statusz"),
+			paths("/flagz /healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/* /statusz"),
+			allow("get", core, "nodes/metrics"),
 		}},
 		{name: "system:service-account-issuer-discovery", rules: []rbacv1.PolicyRule{
 			paths("/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/"),
@@ -128,8 +127,9 @@ func editRules() []rbacv1.PolicyRule {
 		allow("impersonate", core, "serviceaccounts"),
 		allow(write, core, "pods pods/attach pods/exec pods/portforward pods/proxy"),
 		allow("create", core, "pods/eviction"),
-		allow(write, core, "configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy"),
+		allow(write, core, "configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy"),
 		allow("create", core, "serviceaccounts/token"),
+		allow(write, events, "events"),
 		allow(write, "apps", "daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale"),
 		allow(write, "autoscaling", "horizontalpodautoscalers"),
 		allow(write, "batch", "cronjobs jobs"),
@@ -144,8 +144,9 @@ func editRules() []rbacv1.PolicyRule {
 func viewRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		allow(read, core, "configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status"),
-		allow(read, core, "bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status"),
+		allow(read, core, "bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status"),
 		allow(read, core, "namespaces"),
+		allow(read, events, "events"),
 		allow(read, "discovery.k8s.io", "endpointslices"),
 		allow(read, "apps", "controllerrevisions daemonsets daemonsets/status deployments deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets statefulsets/scale statefulsets/status"),
 		allow(read, "autoscaling", "horizontalpodautoscalers horizontalpodautoscalers/status"),
@@ -198,10 +199,11 @@ func schedulerRules() []rbacv1.PolicyRule {
 		allow(read, "resource.k8s.io", "deviceclasses"),
 		allow("get list patch update watch", "resource.k8s.io", "resourceclaims"),
 		allow("get list patch update watch", "resource.k8s.io", "resourceclaims/status"),
-		allow("get list patch update watch", core, "pods/finalizers"),
+		allow("update", core, "pods/finalizers"),
 		allow(read, "resource.k8s.io", "resourceslices"),
 		allow("create delete", "resource.k8s.io", "resourceclaims"),
 		allow(read, "resource.k8s.io", "devicetaintrules"),
+		allow(change, "resource.k8s.io", "resourceclaims/binding"),
 	}
 }
 
@@ -213,7 +215,7 @@ func nodeRules() []rbacv1.PolicyRule {
 		allow("create get list watch", core, "nodes"),
 		allow(change, core, "nodes/status"),
 		allow(change, core, "nodes"),
-		allow("create patch update", core, "events"),
+		recordEvents(),
 		allow(read, core, "pods"),
 		allow("create delete", core, "pods"),
 		allow(change, core, "pods/status"),
