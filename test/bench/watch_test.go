@@ -90,8 +90,10 @@ func skip(b *testing.B, stream *bufio.Reader) {
 // idle measures what a watch costs in memory while nothing happens.
 func (s *apiServer) idle(b *testing.B, f figures) {
 	b.Helper()
+	settled(b)
 	before := s.resident(b)
 	s.watch(b, idleWatches, "fieldSelector=metadata.name%3Dnone&resourceVersion=0")
+	settled(b)
 	f["10000 idle watches KiB"] = (s.resident(b) - before) * 1024 / idleWatches
 }
 
