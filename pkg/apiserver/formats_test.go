@@ -191,6 +191,7 @@ func TestHealth(t *testing.T) {
 	for path, want := range map[string]string{
 		"/readyz?verbose": "[+]poststarthook/bootstrap ok", "/livez?verbose&exclude=etcd": "[+]etcd excluded: ok",
 		"/readyz/etcd": "ok", "/healthz": "ok",
+		"/statusz": "\nBinary version: 1.37.2\nEmulation version: 1.37\nPaths: /.well-known/", "/flagz": "kube-apiserver flags\nWarning: ",
 	} {
 		if got := do(t, "GET", path, ""); got.code != 200 || !strings.Contains(string(got.raw), want) {
 			t.Errorf("%s: %d %s", path, got.code, got.raw)

@@ -60,6 +60,8 @@ type Options struct {
 	MaxRequests, MaxMutating int
 	Profiling                bool
 	ShutdownDelay            time.Duration
+
+	Flags map[string]string // all of them as they were parsed, for people to look at
 }
 
 // NewOptions returns the defaults.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -31,7 +32,7 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	}
-	paths := []string{"/healthz", "/livez", "/metrics", "/readyz", "/version"}
+	paths := []string{"/flagz", "/healthz", "/livez", "/metrics", "/readyz", "/statusz", "/version"}
 	for pattern, handler := range s.Routes {
 		mux.Handle(pattern, handler)
 		paths = append(paths, pattern)
@@ -39,6 +40,8 @@ func (s *Server) routes() http.Handler {
 	discovery := newDiscovery(s.Resources, s.Address)
 	paths = append(paths, discovery.paths()...)
 	slices.Sort(paths)
+	mux.Handle("/flagz", flagz(s.Flags))
+	mux.Handle("/statusz", statusz(time.Now(), paths))
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { servePaths(w, paths) })
 	mux.Handle("/api", discovery)
 	mux.Handle("/api/", discovery)

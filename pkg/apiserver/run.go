@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
 	"slowmo/pkg/api"
@@ -46,6 +47,8 @@ func Main(ctx context.Context, args []string) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
+	o.Flags = map[string]string{}
+	flags.VisitAll(func(flag *pflag.Flag) { o.Flags[flag.Name] = flag.Value.String() })
 	tuneGC()
 	return Run(ctx, o)
 }
@@ -252,7 +255,7 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 		Address:     p.address,
 		TLS:         p.identity.tlsConfig(),
 		MaxRequests: p.MaxRequests, MaxMutating: p.MaxMutating,
-		Profiling: p.Profiling, ShutdownDelay: p.ShutdownDelay,
+		Profiling: p.Profiling, Flags: p.Flags, ShutdownDelay: p.ShutdownDelay,
 		PostStart: []Hook{{Name: "bootstrap", Run: p.bootstrap}},
 	})
 }

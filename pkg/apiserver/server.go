@@ -47,7 +47,8 @@ type Config struct {
 	TLS                      *tls.Config
 	MaxRequests, MaxMutating int // their sum may run at once; 0 is no limit
 	Profiling                bool
-	ShutdownDelay            time.Duration // how long to serve on, not ready, after the end was asked for
+	Flags                    map[string]string // shown on /flagz
+	ShutdownDelay            time.Duration     // how long to serve on, not ready, after the end was asked for
 
 	// PostStart runs once the server serves; it is ready when all of them have returned.
 	PostStart []Hook
