@@ -95,9 +95,15 @@ func TestEviction(t *testing.T) {
 		after.at("status.conditions.0.reason") != "InsufficientPods" {
 		t.Errorf("the budget afterwards: %s", after.raw)
 	}
-	if got := do(t, "POST", "/api/v1/namespaces/"+ns+"/pods/kept/eviction", `{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"other"}}`); got.code != 400 ||
-		got.at("message") != "name in URL does not match name in Eviction object" {
-		t.Errorf("another name: %s", got.raw)
+	for _, metadata := range []string{`{"name":"other"}`, `{}`} {
+		got := do(t, "POST", "/api/v1/namespaces/"+ns+"/pods/kept/eviction", `{"apiVersion":"policy/v1","kind":"Eviction","metadata":`+metadata+`}`)
+		if got.code != 400 || got.at("message") != "name in URL does not match name in Eviction object" {
+			t.Errorf("with metadata %s: %s", metadata, got.raw)
+		}
+	}
+	old := `{"apiVersion":"policy/v1beta1","kind":"Eviction","metadata":{"name":"kept"}}`
+	if got := do(t, "POST", "/api/v1/namespaces/"+ns+"/pods/kept/eviction", old); got.code != 201 {
+		t.Errorf("as old clients ask: %s", got.raw)
 	}
 }
 

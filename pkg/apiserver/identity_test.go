@@ -128,7 +128,7 @@ func (s *identities) serviceAccountTokens() {
 	s.expect("whom it is not for", review(other, ``), 201, map[string]any{"status.authenticated": nil, "status.error": "[invalid bearer token, token audiences..."})
 	s.expect("a static token for somebody else", review("alice-token", `"vault"`), 201, map[string]any{"status.authenticated": nil, "status.error": "invalid bearer token"})
 	s.expect("a short life", s.as("admin-token", "POST", path, `{"spec":{"expirationSeconds":60}}`), 422, map[string]any{
-		"message": `TokenRequest.authentication.k8s.io "app" is invalid: spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes`})
+		"message": `TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes`})
 
 	s.make("/api/v1/namespaces/id/secrets", `{"metadata":{"name":"anchor"}}`)
 	bound := fmt.Sprint(s.make(path, `{"spec":{"boundObjectRef":{"apiVersion":"v1","kind":"Secret","name":"anchor"}}}`).at("status.token"))
@@ -159,11 +159,11 @@ func (s *identities) reviews() {
 	s.expect("may alice", s.as("admin-token", "POST", group+"subjectaccessreviews", `{"spec":{"user":"alice","groups":["system:masters"],`+pods+`}}`), 201, map[string]any{"status.allowed": true})
 	s.expect("alice asks about others", s.as("alice-token", "POST", group+"subjectaccessreviews", `{"spec":{"user":"bob",`+pods+`}}`), 403, nil)
 	s.expect("about nobody", s.as("admin-token", "POST", group+"subjectaccessreviews", `{"spec":{`+pods+`}}`), 422, map[string]any{
-		"message": `SubjectAccessReview.authorization.k8s.io "" is invalid: spec.user: Invalid value: "": at least one of user or group must be specified`})
+		"message": `.authorization.k8s.io "" is invalid: spec.user: Invalid value: "": at least one of user or group must be specified`})
 	s.expect("about nothing", s.as("admin-token", "POST", group+"selfsubjectaccessreviews", `{"spec":{}}`), 422, map[string]any{
-		"message": `SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified`})
+		"message": `.authorization.k8s.io "" is invalid: spec: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified`})
 	s.expect("about another namespace", s.as("admin-token", "POST", "/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews", `{"spec":{"user":"alice",`+pods+`}}`), 422, map[string]any{
-		"message": `LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid value: "id": must match metadata.namespace`})
+		"message": `.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid value: "id": must match metadata.namespace`})
 	s.expect("with a name", s.as("admin-token", "POST", group+"selfsubjectaccessreviews", `{"metadata":{"name":"x"},"spec":{`+pods+`}}`), 422, map[string]any{
 		"details.causes.0.field": "metadata", "details.causes.0.message": `Invalid value: {"name":"x"}: must be empty`})
 	s.expect("what may I", s.as("alice-token", "POST", group+"selfsubjectrulesreviews", `{"spec":{"namespace":"id"}}`), 201, map[string]any{"status.incomplete": false, "status.nonResourceRules.0.verbs": "[get]"})
@@ -187,7 +187,7 @@ func (s *identities) escalation() {
 		return s.as("alice-token", "POST", rbac+"namespaces/id/rolebindings", fmt.Sprintf(`{"metadata":{"name":"b-%s"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":%q}}`, role, role))
 	}
 	s.expect("a role of others", bind("edit"), 403, map[string]any{"message": `rolebindings.rbac.authorization.k8s.io "b-edit" is forbidden: user "alice" (groups=["system:authenticated"]) is attempting to grant...`})
-	s.expect("no role", bind("absent"), 404, map[string]any{"message": `clusterroles.rbac.authorization.k8s.io "absent" not found`})
+	s.expect("no role", bind("absent"), 404, map[string]any{"message": `rolebindings.rbac.authorization.k8s.io "absent" not found`})
 
 	// What is added to view is in view, and through it in edit and admin.
 	s.make(rbac+"namespaces/id/rolebindings", `{"metadata":{"name":"agent"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"admin"},
@@ -214,8 +214,8 @@ func (s *identities) nodes() {
 	s.expect("its node", node("POST", "/api/v1/nodes", `{"metadata":{"name":"n1"}}`), 201, map[string]any{"spec.taints.0.key": "node.kubernetes.io/not-ready"})
 	s.expect("another node", node("POST", "/api/v1/nodes", `{"metadata":{"name":"n2"}}`), 403, map[string]any{"message": `nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"`})
 	s.expect("all secrets", node("GET", "/api/v1/secrets", ""), 403, map[string]any{
-		"message": `secrets is forbidden: User "system:node:n1" cannot list resource "secrets" in API group "" at the cluster scope: can only read namespaced object of this type`})
+		"message": `secrets is forbidden: User "system:node:n1" cannot list resource "secrets" in API group "" at the cluster scope: node: can only read namespaced object of this type`})
 	s.expect("a secret of no pod of its", node("GET", "/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef", ""), 403, map[string]any{
-		"message": `secrets "bootstrap-token-abcdef" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" in the namespace "kube-system": no relationship found between node 'n1' and this object`})
+		"message": `secrets "bootstrap-token-abcdef" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" in the namespace "kube-system": node: no relationship found between node 'n1' and this object`})
 	s.expect("a token of no pod of its", node("POST", "/api/v1/namespaces/id/serviceaccounts/app/token", `{"spec":{}}`), 403, nil)
 }

@@ -49,6 +49,8 @@ func newScheme() *runtime.Scheme {
 		&corev1.NodeProxyOptions{}, &corev1.ServiceProxyOptions{})
 	add(autoscalingv1.SchemeGroupVersion, &autoscalingv1.Scale{})
 	add(policyv1.SchemeGroupVersion, &policyv1.Eviction{})
+	// What kubectl before 1.22 sends has the same fields.
+	scheme.AddKnownTypeWithName(schema.GroupVersionKind{Group: policyv1.GroupName, Version: "v1beta1", Kind: "Eviction"}, &policyv1.Eviction{})
 	add(authenticationv1.SchemeGroupVersion, &authenticationv1.TokenRequest{})
 
 	for gv := range groupVersions {

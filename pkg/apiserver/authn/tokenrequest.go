@@ -63,6 +63,11 @@ func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body
 	if err != nil {
 		return nil, err
 	}
+	if r.UID != "" && r.UID != account.UID {
+		return nil, apierrors.NewConflict(schema.GroupResource{Group: authenticationv1.GroupName, Resource: "TokenRequest"}, name,
+			fmt.Errorf("the UID in the token request (%s) does not match the UID of the service account (%s)", r.UID, account.UID))
+	}
+	r.UID = account.UID
 	private := privateClaims{
 		Namespace:      namespace,
 		ServiceAccount: reference{Name: account.Name, UID: string(account.UID)},
@@ -85,11 +90,12 @@ func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body
 
 // prepare fills in and checks what needs no look at other objects.
 func (t *TokenRequests) prepare(r *authenticationv1.TokenRequest, namespace, name string) error {
+	meta := field.NewPath("metadata")
 	if r.Name != "" && r.Name != name {
-		return apierrors.NewBadRequest(fmt.Sprintf("name in URL does not match name in TokenRequest object (%s): %s", name, r.Name))
+		return invalidRequest(name, field.Invalid(meta.Child("name"), r.Name, "must match the service account name if specified"))
 	}
 	if r.Namespace != "" && r.Namespace != namespace {
-		return apierrors.NewBadRequest("namespace in URL does not match namespace in TokenRequest object")
+		return invalidRequest(name, field.Invalid(meta.Child("namespace"), r.Namespace, "must match the service account namespace if specified"))
 	}
 	r.Name, r.Namespace = name, namespace
 	if len(r.Spec.Audiences) == 0 {
@@ -106,10 +112,14 @@ func (t *TokenRequests) prepare(r *authenticationv1.TokenRequest, namespace, nam
 	if value > maxExpiration {
 		problems = append(problems, field.Invalid(path, value, "may not specify a duration larger than 2^32 seconds"))
 	}
-	if len(problems) > 0 {
-		return apierrors.NewInvalid(schema.GroupKind{Group: "authentication.k8s.io", Kind: "TokenRequest"}, name, problems)
+	return invalidRequest("", problems...)
+}
+
+func invalidRequest(name string, problems ...*field.Error) error {
+	if len(problems) == 0 {
+		return nil
 	}
-	return nil
+	return apierrors.NewInvalid(schema.GroupKind{Group: authenticationv1.GroupName, Kind: "TokenRequest"}, name, problems)
 }
 
 // bind makes the token's life depend on another object. The reference comes
@@ -146,7 +156,7 @@ func (t *TokenRequests) bind(ctx context.Context, ref *authenticationv1.BoundObj
 		return apierrors.NewBadRequest(fmt.Sprintf("cannot bind token to object of type %s", schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)))
 	}
 	if ref.UID != "" && ref.UID != uid {
-		return apierrors.NewConflict(schema.GroupResource{Resource: "serviceaccounts/token"}, ref.Name,
+		return apierrors.NewConflict(schema.GroupResource{Resource: ref.Kind}, ref.Name,
 			fmt.Errorf("the UID in the bound object reference (%s) does not match the UID in record. The object might have been deleted and then recreated", ref.UID))
 	}
 	ref.UID = uid

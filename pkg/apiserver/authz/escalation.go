@@ -52,16 +52,21 @@ func (e *Escalation) Aggregated(ctx context.Context, user *request.User, resourc
 
 // Binding checks a write of a binding that refers to a role.
 func (e *Escalation) Binding(ctx context.Context, user *request.User, resource schema.GroupResource, namespace, name string, ref rbacv1.RoleRef) error {
-	role, inNamespace := schema.GroupResource{Group: ref.APIGroup, Resource: "roles"}, namespace
-	if ref.Kind == "ClusterRole" {
+	role := schema.GroupResource{Group: ref.APIGroup, Resource: "roles"}
+	switch {
+	case user.In(request.GroupMasters):
+		return nil
+	case ref.Kind == "ClusterRole":
 		role.Resource = "clusterroles"
+	case ref.Kind != "Role":
+		return fmt.Errorf("unsupported role reference kind: %q", ref.Kind)
 	}
-	if e.may(ctx, user, "bind", role, inNamespace, ref.Name) {
+	if e.may(ctx, user, "bind", role, namespace, ref.Name) {
 		return nil
 	}
 	rules, there := e.Policy.RoleRules(namespace, ref)
 	if !there {
-		return apierrors.NewNotFound(role, ref.Name)
+		return apierrors.NewNotFound(resource, ref.Name) // upstream names the binding's resource here
 	}
 	return e.confirm(user, resource, namespace, name, rules)
 }

@@ -44,7 +44,7 @@ func TestEscalation(t *testing.T) {
 		{"binds what she holds", bind(alice, "reader"), ""},
 		{"binds what she does not hold", bind(alice, "scaler"), `rolebindings.rbac.authorization.k8s.io "b" is forbidden: user "alice"`},
 		{"may bind", bind(bob, "scaler"), ""},
-		{"binds nothing", bind(alice, "gone"), `clusterroles.rbac.authorization.k8s.io "gone" not found`},
+		{"binds nothing", bind(alice, "gone"), `rolebindings.rbac.authorization.k8s.io "gone" not found`},
 	} {
 		switch {
 		case test.want == "" && test.err != nil:

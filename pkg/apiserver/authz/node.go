@@ -42,11 +42,14 @@ func (n *Node) Authorize(ctx context.Context, a *request.Authorization) (request
 	}
 	name, isNode := NodeName(a.User)
 	if !isNode {
-		return request.NoOpinion, fmt.Sprintf("unknown node for user %q", a.User.Name), nil
+		return request.NoOpinion, fmt.Sprintf("node: unknown node for user %q", a.User.Name), nil
 	}
 	reason, ok := n.decide(ctx, name, a.Info)
 	if ok {
 		return request.Allow, "", nil
+	}
+	if reason != "" {
+		reason = "node: " + reason
 	}
 	return request.NoOpinion, reason, nil
 }

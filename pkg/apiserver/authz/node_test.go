@@ -75,7 +75,7 @@ func TestNode(t *testing.T) {
 		if (got == request.Allow) != test.want {
 			t.Errorf("%s: got %v (%s)", test.name, got, reason)
 		}
-		if test.reason != "" && reason != test.reason {
+		if test.reason != "" && reason != "node: "+test.reason {
 			t.Errorf("%s: reason %q, want %q", test.name, reason, test.reason)
 		}
 	}

@@ -111,7 +111,7 @@ func (n *Node) resourceSlice(ctx context.Context, node string, info *request.Inf
 		if named, _ := selected(info, resourcev1.ResourceSliceSelectorNodeName); named == node {
 			return "", true
 		}
-		return "can only list/watch/deletecollection resourceslices with spec.nodeName field selector", false
+		return "can only list/watch/deletecollection resourceslices with nodeName field selector", false
 	}
 	return "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection", false
 }
@@ -134,9 +134,9 @@ func (n *Node) podCertificate(ctx context.Context, node string, info *request.In
 		if named, _ := selected(info, "spec.nodeName"); named == node {
 			return "", true
 		}
-		return "can only list/watch podcertificaterequests with spec.nodeName field selector", false
+		return "can only list/watch podcertificaterequests with nodeName field selector", false
 	}
-	return "can only create, get, list, or watch podcertificaterequests", false
+	return fmt.Sprintf("nodes may not %s podcertificaterequests", info.Verb), false
 }
 
 func unrelated(node string) string {

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"strings"
 	"testing"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -97,23 +98,25 @@ func TestNodeVolumesAndDevices(t *testing.T) {
 		{"another slice", info("update", "resource.k8s.io", "resourceslices", "", "of-n2"), none},
 		{"a new slice", info("create", "resource.k8s.io", "resourceslices", "", ""), ""},
 		{"its slices", selecting(info("deletecollection", "resource.k8s.io", "resourceslices", "", ""), "spec.nodeName=n1"), ""},
-		{"all slices", info("watch", "resource.k8s.io", "resourceslices", "", ""), "can only list/watch/deletecollection resourceslices with spec.nodeName field selector"},
+		{"all slices", info("watch", "resource.k8s.io", "resourceslices", "", ""), "can only list/watch/deletecollection resourceslices with nodeName field selector"},
 		{"a certificate for a pod", info("create", "certificates.k8s.io", "podcertificaterequests", "ns", ""), ""},
 		{"its request", info("get", "certificates.k8s.io", "podcertificaterequests", "ns", "by-n1"), ""},
 		{"another's request", info("get", "certificates.k8s.io", "podcertificaterequests", "ns", "by-n2"), none},
 		{"its requests", selecting(info("watch", "certificates.k8s.io", "podcertificaterequests", "", ""), "spec.nodeName=n1"), ""},
-		{"all requests", info("list", "certificates.k8s.io", "podcertificaterequests", "", ""), "can only list/watch podcertificaterequests with spec.nodeName field selector"},
+		{"all requests", info("list", "certificates.k8s.io", "podcertificaterequests", "", ""), "can only list/watch podcertificaterequests with nodeName field selector"},
+		{"delete of its request", info("delete", "certificates.k8s.io", "podcertificaterequests", "ns", "by-n1"), "nodes may not delete podcertificaterequests"},
 		{"a request's status", info("update", "certificates.k8s.io", "podcertificaterequests/status", "ns", "by-n1"), "cannot authorize PodCertificateRequest subresources"},
 		{"by its role", info("get", "", "endpoints", "ns", "x"), ""},
 	} {
 		user := &request.User{Name: "system:node:n1", Groups: []string{request.GroupNodes}}
 		got, reason, _ := n.Authorize(t.Context(), &request.Authorization{User: user, Info: test.info})
+		reason = strings.TrimPrefix(reason, "node: ")
 		if (got == request.Allow) != (test.reason == "") || reason != test.reason {
 			t.Errorf("%s: %v (%s), want %q", test.name, got, reason, test.reason)
 		}
 	}
 	nameless := &request.User{Name: "system:node:", Groups: []string{request.GroupNodes}}
-	if got, reason, _ := n.Authorize(t.Context(), &request.Authorization{User: nameless, Info: info("get", "", "endpoints", "ns", "x")}); got != request.NoOpinion || reason != `unknown node for user "system:node:"` {
+	if got, reason, _ := n.Authorize(t.Context(), &request.Authorization{User: nameless, Info: info("get", "", "endpoints", "ns", "x")}); got != request.NoOpinion || reason != `node: unknown node for user "system:node:"` {
 		t.Errorf("a node without a name: %v (%s)", got, reason)
 	}
 }

@@ -31,7 +31,7 @@ type Reviews struct {
 // Subject answers POST subjectaccessreviews.
 func (v *Reviews) Subject(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
 	review := body.(*authorizationv1.SubjectAccessReview).DeepCopy()
-	if err := invalid("SubjectAccessReview", review.Name, append(validateSpec(&review.Spec), validateMeta(review.ObjectMeta, "must be empty")...)); err != nil {
+	if err := invalid(append(validateSpec(&review.Spec), validateMeta(review.ObjectMeta, "must be empty")...)); err != nil {
 		return nil, err
 	}
 	review.Status = v.status(ctx, userOf(&review.Spec), infoOf(review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes))
@@ -52,7 +52,7 @@ func (v *Reviews) LocalSubject(ctx context.Context, namespace, _ string, body ap
 	if n := review.Spec.NonResourceAttributes; n != nil {
 		problems = append(problems, field.Invalid(field.NewPath("spec").Child("nonResourceAttributes"), api.Internal(n), "disallowed on this kind of request"))
 	}
-	if err := invalid("LocalSubjectAccessReview", review.Name, problems); err != nil {
+	if err := invalid(problems); err != nil {
 		return nil, err
 	}
 	review.Status = v.status(ctx, userOf(&review.Spec), infoOf(review.Spec.ResourceAttributes, nil))
@@ -64,7 +64,7 @@ func (v *Reviews) Self(ctx context.Context, _, _ string, body api.Object) (runti
 	review := body.(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 	problems := validateAttributes(review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes)
 	problems = append(append(problems, validateSelectors(review.Spec.ResourceAttributes)...), validateMeta(review.ObjectMeta, "must be empty")...)
-	if err := invalid("SelfSubjectAccessReview", review.Name, problems); err != nil {
+	if err := invalid(problems); err != nil {
 		return nil, err
 	}
 	review.Status = v.status(ctx, request.UserFrom(ctx), infoOf(review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes))
@@ -82,6 +82,8 @@ func (v *Reviews) SelfRules(ctx context.Context, _, _ string, body api.Object) (
 		ResourceRules:    []authorizationv1.ResourceRule{},
 		NonResourceRules: []authorizationv1.NonResourceRule{},
 	}
+	namespace := review.Spec.Namespace
+	review.Spec = authorizationv1.SelfSubjectRulesReviewSpec{} // which the answer has not
 	user := request.UserFrom(ctx)
 	if _, isNode := NodeName(user); isNode {
 		status.Incomplete = true
@@ -90,7 +92,7 @@ func (v *Reviews) SelfRules(ctx context.Context, _, _ string, body api.Object) (
 	if v.Policy == nil {
 		return review, nil
 	}
-	rules, missing := v.Policy.RulesFor(user, review.Spec.Namespace)
+	rules, missing := v.Policy.RulesFor(user, namespace)
 	for _, rule := range rules {
 		if len(rule.Resources) > 0 {
 			status.ResourceRules = append(status.ResourceRules, authorizationv1.ResourceRule{
@@ -189,12 +191,8 @@ func validateSpec(spec *authorizationv1.SubjectAccessReviewSpec) field.ErrorList
 }
 
 func validateAttributes(r *authorizationv1.ResourceAttributes, n *authorizationv1.NonResourceAttributes) field.ErrorList {
-	spec := field.NewPath("spec")
-	switch {
-	case r != nil && n != nil:
-		return field.ErrorList{field.Invalid(spec.Child("nonResourceAttributes"), api.Internal(n), "cannot be specified in combination with resourceAttributes")}
-	case r == nil && n == nil:
-		return field.ErrorList{field.Invalid(spec.Child("resourceAttributes"), n, "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
+	if (r == nil) == (n == nil) {
+		return field.ErrorList{field.Invalid(field.NewPath("spec"), api.Internal(n), "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
 	}
 	return nil
 }
@@ -232,9 +230,10 @@ func validateMeta(meta metav1.ObjectMeta, detail string) field.ErrorList {
 	return field.ErrorList{field.Invalid(field.NewPath("metadata"), meta, detail)}
 }
 
-func invalid(kind, name string, problems field.ErrorList) error {
+// invalid names no kind, as upstream's does not.
+func invalid(problems field.ErrorList) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	return apierrors.NewInvalid(schema.GroupKind{Group: authorizationv1.GroupName, Kind: kind}, name, problems)
+	return apierrors.NewInvalid(schema.GroupKind{Group: authorizationv1.GroupName}, "", problems)
 }

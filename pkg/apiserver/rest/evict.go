@@ -57,7 +57,8 @@ func shareDryRun(body api.Object, asked []string) error {
 	case len(own) == 0:
 		evicted.DeleteOptions.DryRun = asked
 	case !slices.Equal(own, asked):
-		return apierrors.NewBadRequest(fmt.Sprintf("Non-matching dry-run options in request and content: %v and %v", asked, own))
+		//lint:ignore ST1005 upstream's words, which clients show
+		return fmt.Errorf("Non-matching dry-run options in request and content: %v and %v", asked, own)
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package rest
 
 import (
+	"fmt"
 	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -78,11 +80,11 @@ func (c *call) createView(name string) error {
 	if err != nil {
 		return err
 	}
-	if body.GetName() == "" {
-		body.SetName(c.info.Name)
-	}
 	if c.sub.Connect {
 		return w.act(name, body)
+	}
+	if body.GetName() != c.info.Name {
+		return apierrors.NewBadRequest(fmt.Sprintf("name in URL does not match name in %s object", c.sub.kind.GVK.Kind))
 	}
 	m := &modification{write: w, edit: func(api.Object) (api.Object, error) { return body, nil }}
 	if _, err := m.run(); err != nil {

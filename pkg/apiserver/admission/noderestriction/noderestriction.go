@@ -99,7 +99,7 @@ func ownNode(node string, a *request.Attributes) error {
 		return fmt.Errorf("node %q is not allowed to modify taints", node)
 	}
 	if changed := forbiddenLabels(obj, old); len(changed) > 0 {
-		return fmt.Errorf("node %q is not allowed to modify labels: %s", node, strings.Join(changed, ", "))
+		return fmt.Errorf("is not allowed to modify labels: %s", strings.Join(changed, ", "))
 	}
 	if !equality.Semantic.DeepEqual(obj.OwnerReferences, old.OwnerReferences) {
 		return fmt.Errorf("node %q is not allowed to modify ownerReferences", node)

@@ -185,7 +185,7 @@ func TestNodeRestriction(t *testing.T) {
 		{"a mirror pod of an older node", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences[0].UID = "old" }), nil), "mirror", ""),
 			"node n1 UID mismatch: expected old got " + string(present.UID)},
 		{"a mirror pod that keeps its node", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) { p.OwnerReferences[0].BlockOwnerDeletion = ptr.To(true) }), nil), "mirror", ""),
-			`node n1 must not set blockOwnerDeletion on an owner reference`},
+			`node "n1" must not set blockOwnerDeletion on an owner reference`},
 		{"a mirror pod with a configmap", as(attributes(request.Create, core.Pod, mirror(func(p *corev1.Pod) {
 			p.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "m"}}}}
 		}), nil), "mirror", ""), `node "n1" can not create pods that reference "configmaps"`},

@@ -106,7 +106,7 @@ func (n *nodeRestriction) ownedByNode(ctx context.Context, node string, pod *cor
 		return fmt.Errorf("node %q can only create pods with a controller owner reference set to itself", node)
 	}
 	if ptr.Deref(owner.BlockOwnerDeletion, false) {
-		return fmt.Errorf("node %s must not set blockOwnerDeletion on an owner reference", node)
+		return fmt.Errorf("node %q must not set blockOwnerDeletion on an owner reference", node)
 	}
 	obj, err := plugin.Lookup[*corev1.Node](ctx, n.store.Collection(core.Node), "", node)
 	if err != nil {
