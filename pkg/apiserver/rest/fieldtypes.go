@@ -59,6 +59,9 @@ func (s *structs) like(kind schema.GroupVersionKind, obj runtime.Object) (*typed
 // differing returns shallow copies of two objects of one kind, without those of
 // their parts (spec, status, data) that are the same in both: nobody changed a field there.
 func differing(a, b api.Object) (api.Object, api.Object) {
+	if _, ok := a.(runtime.Unstructured); ok { // its only part is all of it
+		return a, b
+	}
 	from, to := shallow(a), shallow(b)
 	for i := range from.NumField() {
 		part, other := from.Field(i), to.Field(i)

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/applyconfigurations"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -53,5 +54,23 @@ func TestFieldsAreTrackedAsWithTheWholeObjects(t *testing.T) {
 				t.Errorf("got  %v\nwant %v", got, want)
 			}
 		})
+	}
+}
+
+// TestDiffering: what is the same in both is taken from neither of the originals.
+func TestDiffering(t *testing.T) {
+	a, b := twoContainers(), twoContainers()
+	b.Status.Phase = corev1.PodRunning
+	from, to := differing(a, b)
+	if from, to := from.(*corev1.Pod), to.(*corev1.Pod); len(from.Spec.Containers) > 0 || len(to.Spec.Containers) > 0 ||
+		from.Status.Phase != corev1.PodPending || to.Status.Phase != corev1.PodRunning || to.Name != "p" || to.Kind != "Pod" {
+		t.Errorf("%+v\n%+v", from, to)
+	}
+	if len(a.Spec.Containers) != 2 || len(b.Spec.Containers) != 2 {
+		t.Error("the originals lost their specs")
+	}
+	custom := &unstructured.Unstructured{Object: map[string]any{"kind": "Widget", "spec": map[string]any{}}}
+	if one, other := differing(custom, custom.DeepCopy()); !reflect.DeepEqual(one, custom) || !reflect.DeepEqual(other, custom) {
+		t.Errorf("%v, %v", one, other)
 	}
 }
