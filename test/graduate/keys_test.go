@@ -13,6 +13,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -97,15 +98,17 @@ func TestKeys(t *testing.T) {
 	checkNothingElse(t, store)
 }
 
-// codecs are client-go's, with the types of the aggregation layer beside.
+// codecs are client-go's, with the types of the aggregation layer and of custom resources beside.
 func codecs(t *testing.T) serializer.CodecFactory {
 	t.Helper()
 	s := runtime.NewScheme()
 	if err := scheme.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
-	if err := apiregistrationv1.AddToScheme(s); err != nil {
-		t.Fatal(err)
+	for _, add := range []func(*runtime.Scheme) error{apiregistrationv1.AddToScheme, apiextensionsv1.AddToScheme} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return serializer.NewCodecFactory(s)
 }

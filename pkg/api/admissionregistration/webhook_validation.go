@@ -95,8 +95,8 @@ func (c *webhookCheck) webhook(hook webhook, compiler *expressions, path *field.
 	if hook.ObjectSelector != nil {
 		errs = append(errs, metav1validation.ValidateLabelSelector(hook.ObjectSelector, options, path.Child("objectSelector"))...)
 	}
-	if hook.reinvocation != nil {
-		errs = append(errs, validateReinvocation(*hook.reinvocation, path.Child("reinvocationPolicy"))...)
+	if hook.Reinvocation != nil {
+		errs = append(errs, validateReinvocation(*hook.Reinvocation, path.Child("reinvocationPolicy"))...)
 	}
 	errs = append(errs, validateClient(&hook.ClientConfig, path.Child("clientConfig"))...)
 	if !c.sameConditions {

@@ -74,7 +74,7 @@ var MutatingWebhookConfiguration = &api.Resource{
 // pointers lead into the object.
 type webhook struct {
 	*admissionregistrationv1.ValidatingWebhook
-	reinvocation *admissionregistrationv1.ReinvocationPolicyType // nil for a validating one
+	Reinvocation *admissionregistrationv1.ReinvocationPolicyType // nil for a validating one
 }
 
 // webhooksOf returns the webhooks of a configuration. They are copies.
@@ -86,7 +86,7 @@ func webhooksOf(obj api.Object) (hooks []webhook) {
 		}
 	case *admissionregistrationv1.MutatingWebhookConfiguration:
 		for _, m := range configuration.Webhooks {
-			hooks = append(hooks, webhook{reinvocation: m.ReinvocationPolicy, ValidatingWebhook: &admissionregistrationv1.ValidatingWebhook{
+			hooks = append(hooks, webhook{Reinvocation: m.ReinvocationPolicy, ValidatingWebhook: &admissionregistrationv1.ValidatingWebhook{
 				Name: m.Name, ClientConfig: m.ClientConfig, Rules: m.Rules, FailurePolicy: m.FailurePolicy, MatchPolicy: m.MatchPolicy,
 				NamespaceSelector: m.NamespaceSelector, ObjectSelector: m.ObjectSelector, SideEffects: m.SideEffects,
 				TimeoutSeconds: m.TimeoutSeconds, AdmissionReviewVersions: m.AdmissionReviewVersions, MatchConditions: m.MatchConditions,
