@@ -22,8 +22,11 @@ var CustomResourceDefinition = &api.Resource{
 	Singular:   "customresourcedefinition",
 	ShortNames: []string{"crd", "crds"},
 	Categories: []string{"api-extensions"},
-	New:        func() api.Object { return &apiextensionsv1.CustomResourceDefinition{} },
-	NewList:    func() runtime.Object { return &apiextensionsv1.CustomResourceDefinitionList{} },
+
+	StoragePath: "apiextensions.k8s.io/customresourcedefinitions",
+	StorageJSON: true,
+	New:         func() api.Object { return &apiextensionsv1.CustomResourceDefinition{} },
+	NewList:     func() runtime.Object { return &apiextensionsv1.CustomResourceDefinitionList{} },
 
 	Default: func(obj api.Object) {
 		apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(obj.(*apiextensionsv1.CustomResourceDefinition))

@@ -99,7 +99,11 @@ func (d *documents) newModels(dialect dialect) (*models, error) {
 	}
 	kinds[statusType] = []runtimeschema.GroupVersionKind{{Version: "v1", Kind: "Status"}}
 	kinds[deleteType] = d.everywhere("DeleteOptions")
-	return &models{dialect: dialect, merge: rules, kinds: kinds, schemas: map[string]*schema{}}, nil
+	facts, err := readFacts()
+	if err != nil {
+		return nil, err
+	}
+	return &models{dialect: dialect, merge: rules, facts: facts, kinds: kinds, schemas: map[string]*schema{}}, nil
 }
 
 // everywhere is a kind that each group-version has.

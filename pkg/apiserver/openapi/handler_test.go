@@ -196,3 +196,22 @@ func BenchmarkSwagger(b *testing.B) {
 		b.ReportMetric(float64(w.Body.Len()), "bytes")
 	}
 }
+
+// TestFacts: what only the sources' comments say is in the documents.
+func TestFacts(t *testing.T) {
+	facts, err := readFacts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{
+		"io.k8s.api.core.v1.ServicePort.protocol":    "SCTP TCP UDP",
+		"io.k8s.api.apps.v1.DeploymentStrategy.type": "Recreate RollingUpdate",
+	} {
+		if got := strings.Join(facts.Enums[field], " "); got != want {
+			t.Errorf("%s can be %q, want %q", field, got, want)
+		}
+	}
+	if got := facts.Required["io.k8s.api.storage.v1.CSINodeDriver"]; strings.Join(got, " ") != "name nodeID" {
+		t.Errorf("a CSI node's driver needs %q", got)
+	}
+}

@@ -34,6 +34,7 @@ var (
 type models struct {
 	dialect
 	merge   mergeRules
+	facts   facts
 	kinds   map[reflect.Type][]runtimeschema.GroupVersionKind
 	schemas map[string]*schema
 }
@@ -94,11 +95,14 @@ func (m *models) addFields(s *schema, name string, t reflect.Type) {
 			s.Properties = map[string]*schema{}
 		}
 		s.Properties[tag] = m.property(f, docs[tag], name, tag)
-		if !strings.Contains(options, "omit") && !optional[name+"."+tag] {
+		if !strings.Contains(options, "omit") {
 			s.Required = append(s.Required, tag)
 		}
 	}
 	slices.Sort(s.Required)
+	if required, ok := m.facts.Required[name]; ok {
+		s.Required = required
+	}
 }
 
 func (m *models) property(f reflect.StructField, description, owner, name string) *schema {
@@ -116,6 +120,12 @@ func (m *models) property(f reflect.StructField, description, owner, name string
 	switch p.Type {
 	case "array":
 		p.ListType, p.ListMapKeys = rule.list, rule.keys
+		if list, ok := m.facts.Lists[owner+"."+name]; ok {
+			p.ListType, p.ListMapKeys = list.Type, list.Keys
+		}
+		p.Items.Enum = m.facts.Enums[owner+"."+name]
+	case "string":
+		p.Enum = m.facts.Enums[owner+"."+name]
 	case "object":
 		p.MapType = rule.mapType
 	}
