@@ -24,7 +24,6 @@ func validatePathSegment(name string, prefix bool) []string {
 //
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#generated-values
 func (c *call) create() error {
-	growStack()
 	media, tables, err := c.negotiate(wire.Shapes)
 	if err != nil {
 		return err

@@ -36,7 +36,6 @@ func init() { jsonpatch.AccumulatedCopySizeLimit = maxPatchCopies }
 //
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply
 func (c *call) patch() error {
-	growStack()
 	kind, err := c.patchType()
 	if err != nil {
 		return err

@@ -69,7 +69,6 @@ func (c *call) getView() error {
 // createView has the parent changed by the body (a Binding), or has an action
 // taken (a token made, a pod evicted).
 func (c *call) createView(name string) error {
-	growStack()
 	options, err := c.createOptions()
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 
 // update replaces an object by the one in the body.
 func (c *call) update() error {
-	growStack()
 	media, tables, err := c.negotiate(wire.Shapes)
 	if err != nil {
 		return err
