@@ -53,6 +53,10 @@ func newCollection(s *Store, r *api.Resource) *Collection {
 // Resource returns the resource whose objects c holds.
 func (c *Collection) Resource() *api.Resource { return c.resource }
 
+// Changed returns the revision of the newest change that the cache has of the
+// collection, or of the reading that filled it.
+func (c *Collection) Changed() int64 { return c.current.Load().revision }
+
 // Len returns how many objects there are.
 func (c *Collection) Len() int { return c.current.Load().tree.Len() }
 

@@ -19,13 +19,14 @@ import (
 type RBAC struct {
 	*Policy
 	follow.Group
+	store *storage.Store
 }
 
 // NewRBAC returns an authorizer that knows all roles and bindings of the store.
 // It follows their changes while Run runs.
 func NewRBAC(ctx context.Context, store *storage.Store) (*RBAC, error) {
 	p := NewPolicy()
-	r := &RBAC{Policy: p, Group: follow.Group{
+	r := &RBAC{Policy: p, store: store, Group: follow.Group{
 		follow.New(store.Collection(rbac.Role), p.SetRole),
 		follow.New(store.Collection(rbac.ClusterRole), func(_, name string, role *rbacv1.ClusterRole) {
 			p.SetClusterRole(name, role)
@@ -44,6 +45,22 @@ func NewRBAC(ctx context.Context, store *storage.Store) (*RBAC, error) {
 		}),
 	}}
 	return r, r.Load(ctx)
+}
+
+// Authorize is Policy's, but that nothing is refused for want of a role or a binding
+// that is stored: before it has no opinion it looks whether there is news.
+func (r *RBAC) Authorize(ctx context.Context, a *request.Authorization) (request.Decision, string, error) {
+	decision, reason, err := r.Policy.Authorize(ctx, a)
+	if decision == request.Allow || err != nil {
+		return decision, reason, err
+	}
+	if err := r.store.Ready(ctx); err != nil {
+		return request.NoOpinion, reason, err
+	}
+	if waited, err := r.Reach(ctx); err != nil || !waited {
+		return request.NoOpinion, reason, err
+	}
+	return r.Policy.Authorize(ctx, a)
 }
 
 // Authorize allows what one of the user's roles allows. It has no opinion on

@@ -10,12 +10,14 @@
 //	err = f.Run(ctx)    // blocks
 //
 // The set function sees the changes of an object in order, and never two at
-// once. A change may be skipped when a newer one is there.
+// once. A change may be skipped when a newer one is there. Reach waits until it
+// has seen all that the storage cache has.
 package follow
 
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/types"
@@ -29,20 +31,55 @@ import (
 type Follower interface {
 	Load(ctx context.Context) error
 	Run(ctx context.Context) error
+	// Reach returns when the index has what the storage cache has at the call, and
+	// says whether it had to wait for that. Run must be running.
+	Reach(ctx context.Context) (waited bool, err error)
 }
 
 // New returns a Follower of c, whose objects are of type T. set is called with
 // a copy of its own that it may keep, or with the zero T when the object is gone.
 func New[T api.Object](c *storage.Collection, set func(namespace, name string, obj T)) Follower {
-	return &follower[T]{collection: c, set: set, known: map[types.NamespacedName]bool{}}
+	return &follower[T]{collection: c, set: set, known: map[types.NamespacedName]bool{}, moved: make(chan struct{})}
 }
 
 type follower[T api.Object] struct {
 	collection *storage.Collection
 	set        func(namespace, name string, obj T)
 
-	revision int64                         // up to which set has been called
-	known    map[types.NamespacedName]bool // what set was last called with an object for
+	known map[types.NamespacedName]bool // what set was last called with an object for
+
+	mu       sync.Mutex
+	revision int64         // up to which set has been called
+	moved    chan struct{} // closed, and another made, when revision changes
+}
+
+// reached notes that set has been called for all up to revision.
+func (f *follower[T]) reached(revision int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.revision = revision
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+func (f *follower[T]) progress() (revision int64, moved chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.revision, f.moved
+}
+
+func (f *follower[T]) Reach(ctx context.Context) (waited bool, err error) {
+	for wanted := f.collection.Changed(); ; waited = true {
+		revision, moved := f.progress()
+		if revision >= wanted {
+			return waited, nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return waited, ctx.Err()
+		}
+	}
 }
 
 // Load sets all there is and clears what was known and is gone.
@@ -62,7 +99,7 @@ func (f *follower[T]) Load(ctx context.Context) error {
 	for name := range gone {
 		f.remove(name)
 	}
-	f.revision = page.Revision
+	f.reached(page.Revision)
 	return nil
 }
 
@@ -84,7 +121,8 @@ func (f *follower[T]) Run(ctx context.Context) error {
 }
 
 func (f *follower[T]) watch(ctx context.Context) error {
-	watcher, err := f.collection.Watch(ctx, storage.WatchOptions{Revision: f.revision})
+	revision, _ := f.progress()
+	watcher, err := f.collection.Watch(ctx, storage.WatchOptions{Revision: revision})
 	if err != nil {
 		return err
 	}
@@ -103,7 +141,7 @@ func (f *follower[T]) watch(ctx context.Context) error {
 }
 
 func (f *follower[T]) apply(event storage.Event) error {
-	f.revision = event.Revision
+	defer f.reached(event.Revision)
 	switch event.Type {
 	case watch.Added, watch.Modified:
 		return f.put(event.Record)
@@ -140,6 +178,18 @@ func (g Group) Load(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Reach waits for all of them.
+func (g Group) Reach(ctx context.Context) (waited bool, err error) {
+	for _, f := range g {
+		one, err := f.Reach(ctx)
+		if err != nil {
+			return waited, err
+		}
+		waited = waited || one
+	}
+	return waited, nil
 }
 
 // Run follows all of them until ctx is done or one fails.

@@ -2,7 +2,9 @@ package follow_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,5 +83,35 @@ func TestRunFollows(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatalf("%s never came", want)
 		}
+	}
+}
+
+// TestReach: after it the index has what was stored before it.
+func TestReach(t *testing.T) {
+	store := storetest.New(t)
+	var index sync.Map
+	f := follow.New(store.Collection(core.ConfigMap), func(_, name string, _ *corev1.ConfigMap) { index.Store(name, true) })
+	if err := f.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	storetest.Go(t, cancel, func() error { return f.Run(ctx) })
+	for n := range 200 {
+		name := fmt.Sprintf("c%d", n)
+		put(t, store, name)
+		if err := store.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Reach(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := index.Load(name); !ok {
+			t.Fatalf("%s is stored and not in the index", name)
+		}
+	}
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	if waited, err := f.Reach(ended); waited || err != nil {
+		t.Errorf("nothing to wait for: %t, %v", waited, err)
 	}
 }
