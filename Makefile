@@ -73,7 +73,7 @@ lint: ## go vet, gofmt and staticcheck
 	go run $(STATICCHECK) ./...
 
 bench: deps build peers ## measure what a person waits for, beside the bare runtime and kube-apiserver
-	KUBE_APISERVER=$(CURDIR)/bin/upstream/kube-apiserver ETCD=$(CURDIR)/bin/upstream/etcd go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
+	KUBE_APISERVER=$(CURDIR)/bin/upstream/kube-apiserver ETCD=$(CURDIR)/bin/upstream/etcd go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench ./pkg/apiserver
 
 ci: lint test ## what .ci/run runs
 

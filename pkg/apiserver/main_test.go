@@ -160,7 +160,7 @@ type answerOf struct {
 }
 
 // do sends a request as admin. headers are "Name: value" lines.
-func do(t *testing.T, method, path, body string, headers ...string) answerOf {
+func do(t testing.TB, method, path, body string, headers ...string) answerOf {
 	t.Helper()
 	headers = append([]string{"Authorization: Bearer admin-token", "Content-Type: application/json", "User-Agent: test/1"}, headers...)
 	out, err := (&started{client: server.client}).send(method, server.url+path, body, headers...)
@@ -192,7 +192,7 @@ func (a answerOf) at(path string) any {
 }
 
 // namespace makes a namespace for one test and returns its name.
-func namespace(t *testing.T) string {
+func namespace(t testing.TB) string {
 	t.Helper()
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", ".", "-").Replace(t.Name()))
 	got := do(t, "POST", "/api/v1/namespaces", fmt.Sprintf(`{"metadata":{"name":%q}}`, name))

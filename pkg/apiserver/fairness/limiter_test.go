@@ -70,13 +70,14 @@ func TestLimiterWaits(t *testing.T) {
 			leave()
 			leave() // counts once
 		}()
-		if leave, err = l.Enter(t.Context(), bob, pods); err != nil {
+		leaveToo, err := l.Enter(t.Context(), bob, pods)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if l.queue.level("global-default").running != 1 {
 			t.Errorf("%d run", l.queue.level("global-default").running)
 		}
-		leave()
+		leaveToo()
 	})
 }
 
