@@ -26,6 +26,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -67,9 +68,9 @@ func New(c Config) map[string]http.Handler {
 			Certificates:       []tls.Certificate{c.KubeletClient},
 			RootCAs:            c.KubeletCA,
 			InsecureSkipVerify: c.KubeletCA == nil,
-		}),
+		}, nil),
 		// A pod's certificate is good for no name that the server knows it by.
-		other: transport(&tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}),
+		other: transport(&tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}, refuseOurs),
 	}
 	return map[string]http.Handler{
 		"pods/log":         handler(k.log),
@@ -82,11 +83,12 @@ func New(c Config) map[string]http.Handler {
 	}
 }
 
-// transport speaks HTTP/1.1: only that can be upgraded.
-func transport(config *tls.Config) *http.Transport {
+// transport speaks HTTP/1.1: only that can be upgraded. check has the last word on
+// an address before it is dialled, whatever was decided by its name; it may be nil.
+func transport(config *tls.Config, check func(network, address string, _ syscall.RawConn) error) *http.Transport {
 	return &http.Transport{
 		TLSClientConfig:     config,
-		DialContext:         (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:         (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second, Control: check}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
 		MaxIdleConnsPerHost: 25,
 		IdleConnTimeout:     90 * time.Second,

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -169,6 +170,15 @@ func proxyable(host string) error {
 		return apierrors.NewBadRequest(errAddress.Error())
 	}
 	return nil
+}
+
+// refuseOurs is proxyable for the address that is dialled in the end.
+func refuseOurs(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	return proxyable(host)
 }
 
 var errAddress = errors.New("address not allowed")
