@@ -187,6 +187,9 @@ func (w *write) editJSON(strict []error, change func([]byte) ([]byte, error)) ed
 		if err != nil {
 			return nil, invalidPatch(string(after), err)
 		}
+		if kind := next.GetObjectKind().GroupVersionKind(); kind != present.GetObjectKind().GroupVersionKind() {
+			return nil, invalidPatch(string(after), fmt.Errorf("no kind %q is registered for version %q: a patch cannot change what an object is", kind.Kind, kind.GroupVersion()))
+		}
 		return next, w.strictErrors(func() string { return string(after) }, append(strict[:len(strict):len(strict)], unknown...))
 	}
 }
