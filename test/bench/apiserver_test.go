@@ -3,14 +3,9 @@ package bench
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -44,27 +39,21 @@ func bothServers(b *testing.B, measure func(b *testing.B, s *apiServer) figures)
 
 func startOurs(b *testing.B) *apiServer {
 	b.Helper()
-	dir, port := b.TempDir(), freePort(b)
+	dir, port := b.TempDir(), live.FreePort(b)
 	args := append(commonFlags(b, dir, port), "--data-dir", filepath.Join(dir, "data"))
-	return ready(b, port, launch(b, filepath.Join(live.Bin, "apiserver"), args...))
+	return ready(b, port, live.Launch(b, filepath.Join(live.Bin, "apiserver"), args...))
 }
 
 // startTheirs starts the peer as an installer would: etcd beside it, fsync on.
 func startTheirs(b *testing.B, binary string) *apiServer {
 	b.Helper()
-	dir, port := b.TempDir(), freePort(b)
-	clients, peers := fmt.Sprintf("http://127.0.0.1:%d", freePort(b)), fmt.Sprintf("http://127.0.0.1:%d", freePort(b))
+	dir, port := b.TempDir(), live.FreePort(b)
 	etcd := os.Getenv("ETCD")
 	if etcd == "" {
 		etcd = "etcd"
 	}
-	store := launch(b, etcd, "--data-dir", filepath.Join(dir, "data"), "--listen-client-urls", clients, "--advertise-client-urls", clients,
-		"--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", "default="+peers, "--log-level", "error")
-	key := filepath.Join(dir, "sa.key")
-	writeKey(b, key)
-	args := append(commonFlags(b, dir, port), "--etcd-servers", clients, "--authorization-mode", "Node,RBAC",
-		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", key, "--service-account-signing-key-file", key)
-	return ready(b, port, launch(b, binary, args...), store)
+	main, store := live.StartUpstream(b, etcd, binary, filepath.Join(dir, "data"), dir, commonFlags(b, dir, port)...)
+	return ready(b, port, main, store)
 }
 
 func commonFlags(b *testing.B, dir string, port int) []string {
@@ -75,47 +64,6 @@ func commonFlags(b *testing.B, dir string, port int) []string {
 	}
 	return []string{"--cert-dir", filepath.Join(dir, "certs"), "--secure-port", strconv.Itoa(port), "--token-auth-file", tokens,
 		"--service-cluster-ip-range", "10.96.0.0/16", "--disable-admission-plugins", "ServiceAccount"}
-}
-
-func writeKey(b *testing.B, path string) {
-	b.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		b.Fatal(err)
-	}
-	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
-	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-		b.Fatal(err)
-	}
-}
-
-func freePort(b *testing.B) int {
-	b.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
-// launch starts a process that ends with the benchmark.
-func launch(b *testing.B, binary string, args ...string) *exec.Cmd {
-	b.Helper()
-	cmd := exec.Command(binary, args...)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if b.Failed() {
-			b.Logf("%s:\n%s", binary, log.String())
-		}
-	})
-	return cmd
 }
 
 // ready waits for /readyz of the first process.

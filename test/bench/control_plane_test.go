@@ -33,7 +33,7 @@ func BenchmarkAPIServerReady(b *testing.B) {
 func startServer(b *testing.B) time.Duration {
 	b.Helper()
 	dir := b.TempDir()
-	port := freePort(b)
+	port := live.FreePort(b)
 	cmd := exec.Command(filepath.Join(live.Bin, "apiserver"), "--data-dir", filepath.Join(dir, "data"),
 		"--cert-dir", filepath.Join(dir, "certs"), "--secure-port", strconv.Itoa(port))
 	var log bytes.Buffer

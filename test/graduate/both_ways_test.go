@@ -3,11 +3,7 @@ package graduate
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
@@ -136,18 +132,12 @@ type theirServer struct {
 func startTheirs(t *testing.T, ours *live.APIServer) *theirServer {
 	t.Helper()
 	dir, port := t.TempDir(), live.FreePort(t)
-	clients, peers := fmt.Sprintf("http://127.0.0.1:%d", live.FreePort(t)), fmt.Sprintf("http://127.0.0.1:%d", live.FreePort(t))
-	key := filepath.Join(dir, "sa.key")
-	writeKey(t, key)
 	s := &theirServer{config: ours.Config()}
 	s.config.Host = fmt.Sprintf("https://127.0.0.1:%d", port)
-	s.store = launch(t, "etcd", "--data-dir", filepath.Join(ours.DataDir(), "etcd"), "--log-level", "error",
-		"--listen-client-urls", clients, "--advertise-client-urls", clients, "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers,
-		"--initial-cluster", "default="+peers)
-	s.main = launch(t, "kube-apiserver", "--etcd-servers", clients, "--secure-port", fmt.Sprint(port), "--cert-dir", dir,
-		"--token-auth-file", filepath.Join(ours.Dir, "tokens.csv"), "--service-cluster-ip-range", "10.96.0.0/16",
-		"--authorization-mode", "Node,RBAC", "--disable-admission-plugins", "ServiceAccount",
-		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", key, "--service-account-signing-key-file", key)
+	real := filepath.Join(live.Bin, "upstream")
+	s.main, s.store = live.StartUpstream(t, filepath.Join(real, "etcd"), filepath.Join(real, "kube-apiserver"), filepath.Join(ours.DataDir(), "etcd"), dir,
+		"--secure-port", fmt.Sprint(port), "--cert-dir", dir, "--token-auth-file", filepath.Join(ours.Dir, "tokens.csv"),
+		"--service-cluster-ip-range", "10.96.0.0/16", "--disable-admission-plugins", "ServiceAccount")
 	client := restClient(t, s.config)
 	deadline := time.Now().Add(time.Minute)
 	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
@@ -158,7 +148,7 @@ func startTheirs(t *testing.T, ours *live.APIServer) *theirServer {
 			return s
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("kube-apiserver is not ready: %v\n%s", err, s.main.Stderr)
+			t.Fatalf("kube-apiserver is not ready: %v", err)
 		}
 	}
 }
@@ -171,32 +161,5 @@ func (s *theirServer) stop(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait() // etcd ends by the signal that it was sent
-	}
-}
-
-// launch starts one of the real servers, which is killed when the test ends.
-func launch(t *testing.T, program string, args ...string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(filepath.Join(live.Bin, "upstream", program), args...)
-	cmd.Stderr = &bytes.Buffer{}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	return cmd
-}
-
-func writeKey(t *testing.T, path string) {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
-	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
