@@ -27,6 +27,8 @@ type documents struct {
 
 	// merge is filled by the first document and read-only from then on.
 	merge func() (mergeRules, error)
+	// facts is the same.
+	facts func() (facts, error)
 	// swagger and groups make a document at the first call and return it from then on.
 	swagger func() (*document, error)
 	groups  map[string]func() (*document, error) // by path: apis/apps/v1
@@ -47,6 +49,7 @@ func New(resources []*api.Resource, scheme *runtime.Scheme, version string) http
 		groups: map[string]func() (*document, error){},
 	}
 	d.merge = sync.OnceValues(func() (mergeRules, error) { return newMergeRules(scheme) })
+	d.facts = sync.OnceValues(readFacts)
 	d.swagger = sync.OnceValues(d.v2)
 	for _, s := range d.served {
 		gv := s.gv
@@ -99,7 +102,7 @@ func (d *documents) newModels(dialect dialect) (*models, error) {
 	}
 	kinds[statusType] = []runtimeschema.GroupVersionKind{{Version: "v1", Kind: "Status"}}
 	kinds[deleteType] = d.everywhere("DeleteOptions")
-	facts, err := readFacts()
+	facts, err := d.facts()
 	if err != nil {
 		return nil, err
 	}
