@@ -199,12 +199,17 @@ func TestServiceAccount(t *testing.T) {
 func TestDefaultAccountIsAwaited(t *testing.T) {
 	w := newWorld(t)
 	w.namespace("fresh", corev1.NamespaceActive)
-	late := time.AfterFunc(50*time.Millisecond, func() { w.account("fresh", "default", nil) })
-	defer late.Stop()
+	written := make(chan struct{})
+	time.AfterFunc(50*time.Millisecond, func() {
+		defer close(written)
+		w.account("fresh", "default", nil)
+	})
 	pod := newPod(func(p *corev1.Pod) { p.Namespace = "fresh" })
 	if err := w.admit(attributes(request.Create, core.Pod, pod, nil)); err != nil {
 		t.Error(err)
 	}
+	// The account is seen before its writer has its answer: let that end, too.
+	<-written
 }
 
 func TestNamespaceLifecycle(t *testing.T) {
