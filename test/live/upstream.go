@@ -30,8 +30,8 @@ func StartUpstream(t testing.TB, etcd, server, data, dir string, flags ...string
 	return main, store
 }
 
-// Launch starts a program, which is killed when the test ends; if that failed, what
-// the program wrote is shown.
+// Launch starts a program, which is killed when the test ends; if that failed, the
+// last of what the program wrote is shown.
 func Launch(t testing.TB, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -44,7 +44,8 @@ func Launch(t testing.TB, program string, args ...string) *exec.Cmd {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("%s:\n%s", program, log.String())
+			text := log.String()
+			t.Logf("%s:\n%s", program, text[max(0, len(text)-2000):])
 		}
 	})
 	return cmd
