@@ -32,7 +32,6 @@ type answer struct {
 
 func newServer(port int) *server {
 	return &server{url: fmt.Sprintf("https://127.0.0.1:%d", port), client: &http.Client{
-		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 			DisableCompression: true, MaxIdleConnsPerHost: 4},
@@ -46,6 +45,8 @@ func (s *server) begin() {
 
 // do sends a step.
 func (s *server) do(ctx context.Context, step step) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	req, err := s.request(ctx, step)
 	if err != nil {
 		return nil, err

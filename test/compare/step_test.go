@@ -1,14 +1,15 @@
 package compare
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/kubernetes/scheme"
-	"sigs.k8s.io/yaml"
 )
 
 // step is one request.
@@ -46,13 +47,30 @@ func topics() (map[string][]step, error) {
 		if err != nil {
 			return nil, err
 		}
-		var steps []step
-		if err := yaml.UnmarshalStrict(text, &steps); err != nil {
+		steps, err := parse(text)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		all[strings.TrimSuffix(filepath.Base(file), ".yaml")] = steps
 	}
 	return all, nil
+}
+
+// parse reads the steps of a file. Only true and false are booleans: x, y and n are labels.
+func parse(text []byte) ([]step, error) {
+	var values any
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		return nil, err
+	}
+	asJSON, err := json.Marshal(values)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(asJSON))
+	decoder.DisallowUnknownFields()
+	var steps []step
+	err = decoder.Decode(&steps)
+	return steps, err
 }
 
 // target is the method and the path.
