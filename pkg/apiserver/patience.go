@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"slowmo/pkg/apiserver/http2"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/wire"
 )
@@ -25,17 +26,17 @@ var standardPatience = patience{
 	request: time.Minute, headerBytes: 256 << 10, headers: 500, streams: 1000,
 }
 
-// server returns a server that has it. Go's keeps HTTP/2 connections in check that
-// open and reset streams faster than they are served.
+// server returns a server that has it.
 func (p patience) server(handler http.Handler) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: p.header,
 		IdleTimeout:       p.idle,
 		MaxHeaderBytes:    p.headerBytes,
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: p.streams},
 	}
+	http2.Configure(server, http2.Options{MaxStreams: p.streams})
+	return server
 }
 
 // bounded refuses requests with too many headers, and gives an ordinary one a
