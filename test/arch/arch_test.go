@@ -39,6 +39,8 @@ func TestImportsRunOneWay(t *testing.T) {
 		{"pkg/storage/", "net/http$|slowmo/pkg/(apiserver|controller|scheduler|kubelet|proxy|cluster)\\b"},
 		{"pkg/etcd/", "slowmo/pkg/(apiserver|controller|scheduler|kubelet|proxy|cluster)\\b"},
 		{"pkg/apiserver/", "slowmo/pkg/(controller|scheduler|kubelet|proxy|network|cluster)\\b"},
+		{"pkg/apiserver/fieldmanager/", "net/http$|slowmo/pkg/(storage|apiserver/(rest|wire|request))\\b"},
+		{"pkg/apiserver/eviction/", "slowmo/pkg/apiserver\\b"},
 		{"pkg/controller/", "slowmo/pkg/(api|apiserver|storage|etcd|scheduler|kubelet|proxy|network|cluster)\\b"},
 		{"pkg/scheduler/", "slowmo/pkg/(api|apiserver|storage|etcd|controller|kubelet|proxy|network|cluster)\\b"},
 		{"pkg/scheduler/core/", "k8s.io/client-go/|^time$|^sync$|slowmo/pkg/component"},

@@ -31,6 +31,15 @@ func (h *Handler) bind(ctx context.Context, namespace, _ string, body api.Object
 	return success(201), nil
 }
 
+// deletePod is a delete from within another request.
+func (h *Handler) deletePod(ctx context.Context, namespace, name string, options *metav1.DeleteOptions) error {
+	c, err := h.onPod(ctx, namespace, name)
+	if err != nil {
+		return err
+	}
+	return c.apiError((&deletion{call: c, options: options, name: name}).run())
+}
+
 // onPod is a call to a pod from within another one.
 func (h *Handler) onPod(ctx context.Context, namespace, name string) (*call, error) {
 	e := h.endpoints[endpointKey{"", "v1", "pods"}]

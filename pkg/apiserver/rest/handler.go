@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/eviction"
+	"slowmo/pkg/apiserver/fieldmanager"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/wire"
 	"slowmo/pkg/storage"
@@ -56,7 +58,7 @@ type Config struct {
 type Handler struct {
 	Config
 	decoder   *wire.Decoder
-	fields    *fieldManagers
+	types     *fieldmanager.Types
 	endpoints map[endpointKey]*endpoint
 }
 
@@ -71,23 +73,26 @@ type endpoint struct {
 	collection *storage.Collection // nil for virtual resources
 	subs       map[string]*subresource
 	companion  Companion // may be nil
+	fields     *fieldmanager.Manager
 }
 
 // subresource is one of an endpoint's.
 type subresource struct {
 	api.Subresource
-	kind *wire.Kind
-	view bool // the body is not the parent's kind
+	kind   *wire.Kind
+	view   bool // the body is not the parent's kind
+	fields *fieldmanager.Manager
 }
 
 // NewHandler makes the endpoints of all resources and versions.
 func NewHandler(c Config) (*Handler, error) {
-	h := &Handler{Config: c, decoder: wire.NewDecoder(c.Scheme), fields: newFieldManagers(c.Scheme), endpoints: map[endpointKey]*endpoint{}}
+	h := &Handler{Config: c, decoder: wire.NewDecoder(c.Scheme), types: fieldmanager.NewTypes(c.Scheme), endpoints: map[endpointKey]*endpoint{}}
 	h.Actions = maps.Clone(c.Actions)
 	if h.Actions == nil {
 		h.Actions = map[string]Action{}
 	}
-	h.Actions["bindings"], h.Actions["pods/eviction"] = h.bind, h.evict
+	h.Actions["bindings"] = h.bind
+	h.Actions["pods/eviction"] = (&eviction.Evictor{Store: c.Store, Delete: h.deletePod}).Create
 	for _, r := range c.Resources {
 		for _, v := range append([]api.Version{{Group: r.Group, Version: r.Version, New: r.New}}, r.Versions...) {
 			if err := h.add(r, v); err != nil {
@@ -111,7 +116,8 @@ func (h *Handler) add(r *api.Resource, v api.Version) error {
 		v.ValidateUpdate = r.ValidateUpdate
 	}
 	e := &endpoint{Handler: h, resource: r, form: v, kind: wire.NewKind(r, gvk, v.To),
-		subs: map[string]*subresource{}, companion: h.Companions[r.GroupResource().String()]}
+		subs: map[string]*subresource{}, companion: h.Companions[r.GroupResource().String()],
+		fields: h.types.Manager(fieldmanager.Kind{Resource: r, Version: v})}
 	if !r.Virtual {
 		e.collection = h.Store.Collection(r)
 	}
@@ -123,7 +129,8 @@ func (h *Handler) add(r *api.Resource, v api.Version) error {
 }
 
 func newSubresource(e *endpoint, s api.Subresource) *subresource {
-	sub := &subresource{Subresource: s, kind: e.kind}
+	sub := &subresource{Subresource: s, kind: e.kind,
+		fields: e.types.Manager(fieldmanager.Kind{Resource: e.resource, Version: e.form, Subresource: &s})}
 	if s.New == nil {
 		sub.New = e.form.New
 	}
@@ -133,6 +140,9 @@ func newSubresource(e *endpoint, s api.Subresource) *subresource {
 	}
 	return sub
 }
+
+// Warm does ahead what the first write would else have to wait for.
+func (h *Handler) Warm() { h.types.Warm() }
 
 // ServeHTTP serves a request for a resource.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -202,7 +202,8 @@ func (w *write) applyPatch(kind types.PatchType, body []byte, force bool) (edit,
 	w.state.NoteRequest(wanted)
 	return func(present api.Object) (api.Object, error) {
 		patch := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(wanted)}
-		merged, err := w.fields.apply(w, present, patch, force)
+		merged, err := w.owners().Apply(w.manager, present, patch, force)
+		w.applied = err == nil
 		if err != nil || w.validation == metav1.FieldValidationIgnore {
 			return merged, err
 		}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/eviction"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/wire"
 )
@@ -102,8 +104,10 @@ func (w *write) act(name string, body api.Object) error {
 	if err := matchNamespace(w.namespace, body); err != nil {
 		return err
 	}
-	if err := shareDryRun(body, w.options.(*metav1.CreateOptions).DryRun); err != nil {
-		return err
+	if evicted, ok := body.(*policyv1.Eviction); ok {
+		if err := eviction.ShareDryRun(evicted, w.options.(*metav1.CreateOptions).DryRun); err != nil {
+			return err
+		}
 	}
 	attributes := w.attributes(request.Create, body, nil)
 	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {

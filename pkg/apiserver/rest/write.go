@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/fieldmanager"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
 )
@@ -44,7 +45,7 @@ func (w *write) admitNew(obj api.Object) error {
 	if obj.GetResourceVersion() != "" {
 		return errors.New("resourceVersion should not be set on objects to be created")
 	}
-	if err := w.fields.created(w, obj); err != nil {
+	if err := w.trackNew(obj); err != nil {
 		return err
 	}
 	attributes := w.attributes(request.Create, obj, nil)
@@ -72,7 +73,7 @@ func (w *write) admitChange(obj, current api.Object) error {
 	if err := w.checkVersion(obj, current); err != nil {
 		return err
 	}
-	if err := w.fields.changed(w, obj, current); err != nil {
+	if err := w.track(obj, current); err != nil {
 		return err
 	}
 	attributes := w.attributes(request.Update, obj, current)
@@ -92,6 +93,30 @@ func (w *write) admitChange(obj, current api.Object) error {
 	}
 	w.warn(obj, current)
 	return w.Admission.Validate(w.ctx, attributes)
+}
+
+// trackNew notes who set the fields of a new object.
+func (w *write) trackNew(obj api.Object) error {
+	if w.applied {
+		return nil
+	}
+	return w.owners().Created(w.manager, obj)
+}
+
+// track notes who changed which fields. An act upon an object owns none of them.
+func (w *write) track(obj, current api.Object) error {
+	if w.applied || w.sub != nil && w.sub.view && w.sub.Get == nil {
+		return nil
+	}
+	return w.owners().Changed(w.manager, obj, current)
+}
+
+// owners is who keeps the fields' owners.
+func (w *write) owners() *fieldmanager.Manager {
+	if w.sub != nil {
+		return w.sub.fields
+	}
+	return w.fields
 }
 
 // accompany has the companion complete the object, before anything is

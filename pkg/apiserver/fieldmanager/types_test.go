@@ -1,4 +1,4 @@
-package rest
+package fieldmanager
 
 import (
 	"reflect"
@@ -72,5 +72,16 @@ func TestDiffering(t *testing.T) {
 	custom := &unstructured.Unstructured{Object: map[string]any{"kind": "Widget", "spec": map[string]any{}}}
 	if one, other := differing(custom, custom.DeepCopy()); !reflect.DeepEqual(one, custom) || !reflect.DeepEqual(other, custom) {
 		t.Errorf("%v, %v", one, other)
+	}
+}
+
+func twoContainers() *corev1.Pod {
+	return &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"},
+		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default", ResourceVersion: "7", Labels: map[string]string{"app": "a"}},
+		Spec: corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{
+			{Name: "a", Image: "one", Env: []corev1.EnvVar{{Name: "K", Value: "v"}}}, {Name: "b", Image: "two"}}},
+		Status: corev1.PodStatus{Phase: corev1.PodPending, PodIP: "10.0.0.1",
+			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}},
 	}
 }

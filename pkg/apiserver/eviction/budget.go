@@ -1,4 +1,4 @@
-package rest
+package eviction
 
 import (
 	"errors"
@@ -53,7 +53,7 @@ func freeOfCharge(budget *policyv1.PodDisruptionBudget) bool {
 // charge takes one disruption off the budget and notes the pod, guarded: of two
 // evictions at once the second finds what the first has left.
 func (e *eviction) charge(budget *policyv1.PodDisruptionBudget, pod string) error {
-	if dryRun(e.options.DryRun) {
+	if e.rehearsed() {
 		return e.spend(budget.DeepCopy(), pod)
 	}
 	_, err := e.Store.Collection(policy.PodDisruptionBudget).Modify(e.ctx, budget.Namespace, budget.Name, func(current api.Object) (api.Object, error) {

@@ -1,8 +1,17 @@
-package rest
+// Package eviction deletes pods for those who want a node empty or a pod elsewhere,
+// and asks the budget of the pod's application first.
+//
+// eviction.go is the way of one eviction; budget.go is what budgets say and how one is
+// charged: guarded, so that two evictions at once never spend the same disruption.
+//
+// https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+package eviction
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,23 +19,30 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/core"
 	"slowmo/pkg/storage"
 )
 
-// eviction is a delete of a pod that first asks the budget of the pod's
-// application (budget.go).
-//
-// https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
-type eviction struct {
-	*call
-	options *metav1.DeleteOptions
-	name    string
+// Evictor answers POST pods/NAME/eviction. Its fields are required.
+type Evictor struct {
+	Store *storage.Store
+	// Delete deletes a pod as a request to delete it does.
+	Delete func(ctx context.Context, namespace, name string, options *metav1.DeleteOptions) error
 }
 
-// evict answers POST pods/NAME/eviction.
-func (h *Handler) evict(ctx context.Context, namespace, name string, body api.Object) (runtime.Object, error) {
+// eviction is that of one pod.
+type eviction struct {
+	*Evictor
+	ctx             context.Context
+	namespace, name string
+	options         *metav1.DeleteOptions
+}
+
+// Create evicts the pod that body, a *policyv1.Eviction, names.
+func (e *Evictor) Create(ctx context.Context, namespace, name string, body api.Object) (runtime.Object, error) {
 	asked, ok := body.(*policyv1.Eviction)
 	if !ok || asked.Name != name {
 		return nil, apierrors.NewBadRequest("name in URL does not match name in Eviction object")
@@ -35,19 +51,13 @@ func (h *Handler) evict(ctx context.Context, namespace, name string, body api.Ob
 	if options == nil {
 		options = &metav1.DeleteOptions{}
 	}
-	c, err := h.onPod(ctx, namespace, name)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := (&eviction{call: c, options: options, name: name}).run()
-	return answer, c.apiError(err)
+	return (&eviction{Evictor: e, ctx: ctx, namespace: namespace, name: name, options: options}).run()
 }
 
-// shareDryRun gives an eviction's options what the request says of a dry run.
+// ShareDryRun gives an eviction's options what the request says of a dry run.
 // Where both say something, it must be the same.
-func shareDryRun(body api.Object, asked []string) error {
-	evicted, ok := body.(*policyv1.Eviction)
-	if !ok || len(asked) == 0 {
+func ShareDryRun(evicted *policyv1.Eviction, asked []string) error {
+	if len(asked) == 0 {
 		return nil
 	}
 	if evicted.DeleteOptions == nil {
@@ -64,20 +74,15 @@ func shareDryRun(body api.Object, asked []string) error {
 }
 
 func (e *eviction) run() (runtime.Object, error) {
-	record, err := e.collection.Get(e.ctx, e.namespace, e.name, storage.Consistent)
+	pod, err := e.pod()
 	if err != nil {
 		return nil, err
 	}
-	obj, err := record.Object()
-	if err != nil {
-		return nil, err
-	}
-	pod := obj.(*corev1.Pod)
 	if unprotected(pod) {
 		if pod.Status.Phase == corev1.PodPending && pod.DeletionTimestamp == nil && !e.pinned() {
 			e.pin(pod) // it must not have come to life meanwhile
 		}
-		return success(201), e.delete()
+		return success(), e.delete()
 	}
 	budgets, err := e.budgetsOf(pod)
 	switch {
@@ -87,9 +92,31 @@ func (e *eviction) run() (runtime.Object, error) {
 		return &metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: 500,
 			Message: "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."}, nil
 	case len(budgets) == 0:
-		return success(201), e.delete()
+		return success(), e.delete()
 	}
-	return success(201), e.within(budgets[0], pod)
+	return success(), e.within(budgets[0], pod)
+}
+
+// pod returns the pod as it is at present.
+func (e *eviction) pod() (*corev1.Pod, error) {
+	record, err := e.pods().Get(e.ctx, e.namespace, e.name, storage.Consistent)
+	if err != nil {
+		return nil, e.notFound(err)
+	}
+	obj, err := record.Object()
+	if err != nil {
+		return nil, err
+	}
+	return obj.(*corev1.Pod), nil
+}
+
+func (e *eviction) pods() *storage.Collection { return e.Store.Collection(core.Pod) }
+
+func (e *eviction) notFound(err error) error {
+	if errors.Is(err, storage.ErrNotFound) {
+		return apierrors.NewNotFound(core.Pod.GroupResource(), e.name)
+	}
+	return err
 }
 
 // within evicts the pod if its budget allows that. One that is not ready may go
@@ -114,15 +141,14 @@ func (e *eviction) within(budget *policyv1.PodDisruptionBudget, pod *corev1.Pod)
 
 // delete says in the pod's status why it goes, and deletes it.
 func (e *eviction) delete() error {
-	d := &deletion{call: e.call, options: e.options, name: e.name}
-	if dryRun(e.options.DryRun) {
-		return e.apiError(d.run())
+	if e.rehearsed() {
+		return e.Delete(e.ctx, e.namespace, e.name, e.options)
 	}
-	marked, err := e.collection.Modify(e.ctx, e.namespace, e.name, func(current api.Object) (api.Object, error) {
+	marked, err := e.pods().Modify(e.ctx, e.namespace, e.name, func(current api.Object) (api.Object, error) {
 		if current == nil {
 			return nil, storage.ErrNotFound
 		}
-		if err := d.checkPreconditions(current); err != nil {
+		if err := e.checkPreconditions(current); err != nil {
 			return nil, err
 		}
 		pod := current.DeepCopyObject().(*corev1.Pod)
@@ -130,7 +156,7 @@ func (e *eviction) delete() error {
 		return pod, nil
 	})
 	if err != nil {
-		return e.apiError(err)
+		return e.notFound(err)
 	}
 	if e.pinned() {
 		obj, err := marked.Object()
@@ -138,9 +164,27 @@ func (e *eviction) delete() error {
 			return err
 		}
 		e.pin(obj.(*corev1.Pod))
-		d.options = e.options
 	}
-	return e.apiError(d.run())
+	return e.Delete(e.ctx, e.namespace, e.name, e.options)
+}
+
+func (e *eviction) rehearsed() bool { return slices.Contains(e.options.DryRun, metav1.DryRunAll) }
+
+// checkPreconditions refuses to mark another pod than the one that is meant.
+func (e *eviction) checkPreconditions(current api.Object) error {
+	wanted, resource := e.options.Preconditions, schema.GroupResource{Resource: "Pod"}
+	if wanted == nil {
+		return nil
+	}
+	if uid := wanted.UID; uid != nil && *uid != "" && *uid != current.GetUID() {
+		return apierrors.NewConflict(resource, e.name,
+			fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *uid, current.GetUID()))
+	}
+	if version := wanted.ResourceVersion; version != nil && *version != "" && *version != current.GetResourceVersion() {
+		return apierrors.NewConflict(resource, e.name,
+			fmt.Errorf("the ResourceVersion in the precondition (%s) does not match the ResourceVersion in record (%s). The object might have been modified", *version, current.GetResourceVersion()))
+	}
+	return nil
 }
 
 func (e *eviction) markTarget(pod *corev1.Pod) {
@@ -186,4 +230,8 @@ func isReady(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
+}
+
+func success() *metav1.Status {
+	return &metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess, Code: http.StatusCreated}
 }

@@ -1,4 +1,4 @@
-package rest
+package fieldmanager
 
 import (
 	"bytes"
@@ -17,7 +17,6 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/all"
-	"slowmo/pkg/apiserver/wire"
 )
 
 func TestAlike(t *testing.T) {
@@ -67,7 +66,7 @@ func TestAlike(t *testing.T) {
 // comparison finds that the same are owned.
 func TestAlikeAsUpstream(t *testing.T) {
 	scheme := all.Scheme()
-	fields := newFieldManagers(scheme)
+	types := NewTypes(scheme)
 	random := randfill.NewWithSeed(1).NilChance(.3).NumElements(1, 2).MaxDepth(8).Funcs(
 		func(q *resource.Quantity, c randfill.Continue) {
 			*q = *resource.NewQuantity(c.Int63n(1000), resource.DecimalSI)
@@ -84,9 +83,9 @@ func TestAlikeAsUpstream(t *testing.T) {
 		{corev1.SchemeGroupVersion.WithKind("Service"), func() api.Object { return &corev1.Service{} }},
 		{appsv1.SchemeGroupVersion.WithKind("ReplicaSet"), func() api.Object { return &appsv1.ReplicaSet{} }},
 	} {
-		w := &write{manager: "me", call: &call{endpoint: &endpoint{resource: &api.Resource{New: kind.new}, kind: &wire.Kind{GVK: kind.gvk}}}}
+		manager := types.Manager(Kind{Resource: &api.Resource{Kind: kind.gvk.Kind, New: kind.new}, Version: api.Version{Group: kind.gvk.Group, Version: kind.gvk.Version}})
 		owned := func(obj api.Object) []byte {
-			if err := fields.track(w, obj, kind.new()); err != nil {
+			if err := manager.Changed("me", obj, kind.new()); err != nil {
 				t.Fatal(err)
 			}
 			if len(obj.GetManagedFields()) == 0 {
