@@ -16,6 +16,7 @@ import (
 	"slowmo/pkg/apiserver/authn"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/apiserver/tracing"
 	"slowmo/pkg/apiserver/wire"
 	"slowmo/pkg/component/cause"
 )
@@ -30,16 +31,30 @@ import (
 // in package rest, a read is composed from bytes in the cache.
 func (s *Server) chain() http.Handler {
 	return through(
-		s.recovered,     // a panic is a 500, not the end of the server
-		s.informed,      // what is asked for, by whom caused, for how long
-		s.bounded,       // no flood of headers, no client that is too slow
-		s.measured,      // counts and times
+		s.recovered, // a panic is a 500, not the end of the server
+		s.informed,  // what is asked for, by whom caused, for how long
+		s.bounded,   // no flood of headers, no client that is too slow
+		s.measured,  // counts and times
+		s.spanned("authentication"),
 		s.authenticated, // who asks: certificate, token; anonymous for health and version
-		s.audited,       // written down from here on
-		s.impersonated,  // as whom
-		s.limited,       // not too many at once, fairly; long-running ones leave
-		s.authorized,    // whether they may: Node, RBAC
+		s.traced,        // told to a collector, if there is one
+		s.spanned("audit"),
+		s.audited, // written down from here on
+		s.spanned("constrainedimpersonation"),
+		s.impersonated, // as whom
+		s.spanned("priorityandfairness"),
+		s.limited, // not too many at once, fairly; long-running ones leave
+		s.spanned("authorization"),
+		s.authorized, // whether they may: Node, RBAC
 	)(s.routes())
+}
+
+// traced begins the span of the request.
+func (s *Server) traced(next http.Handler) http.Handler { return tracing.Request(s.Tracer, next) }
+
+// spanned begins a span that holds all steps from here on, and has the name of the next.
+func (s *Server) spanned(name string) step {
+	return func(next http.Handler) http.Handler { return tracing.Step(s.Tracer, name, next) }
 }
 
 // step is one part of the chain: it serves the request itself or hands it on.

@@ -71,19 +71,7 @@ func labelsOf(info *request.Info, r *http.Request) []string {
 		verb = strings.ToUpper(verb)
 	}
 	dry := r.URL.Query().Get("dryRun")
-	return []string{verb, dry, info.APIGroup, info.APIVersion, info.Resource, info.Subresource, scope(info), "apiserver"}
-}
-
-func scope(info *request.Info) string {
-	switch {
-	case !info.IsResource:
-		return ""
-	case info.Name != "" || info.Verb == "create":
-		return "resource"
-	case info.Namespace != "":
-		return "namespace"
-	}
-	return "cluster"
+	return []string{verb, dry, info.APIGroup, info.APIVersion, info.Resource, info.Subresource, info.Scope(), "apiserver"}
 }
 
 // answer is a ResponseWriter that remembers the status code.

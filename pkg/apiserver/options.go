@@ -57,6 +57,7 @@ type Options struct {
 	AuditMaxSize             int // megabytes
 	AuditMaxBackups          int // files
 	AuditMaxAge              int // days
+	TracingConfigFile        string
 	MaxRequests, MaxMutating int
 	Profiling                bool
 	ShutdownDelay            time.Duration
@@ -126,6 +127,7 @@ func (o *Options) AddTo(f *component.Flags) {
 	f.IntVar(&o.AuditMaxSize, "audit-log-maxsize", o.AuditMaxSize, "megabytes at which a new audit log file is begun")
 	f.IntVar(&o.AuditMaxBackups, "audit-log-maxbackup", 0, "old audit log files that are kept; 0 is all")
 	f.IntVar(&o.AuditMaxAge, "audit-log-maxage", 0, "days for which old audit log files are kept; 0 is for ever")
+	f.StringVar(&o.TracingConfigFile, "tracing-config-file", "", "to which collector spans of requests are sent, and of how many, a TracingConfiguration of apiserver.config.k8s.io/v1; without it none are")
 	f.IntVar(&o.MaxRequests, "max-requests-inflight", o.MaxRequests, "requests at once, together with --max-mutating-requests-inflight, shared fairly between users; 0 for both is no limit")
 	f.IntVar(&o.MaxMutating, "max-mutating-requests-inflight", o.MaxMutating, "added to --max-requests-inflight")
 	f.BoolVar(&o.Profiling, "profiling", o.Profiling, "serve /debug/pprof")

@@ -65,6 +65,7 @@ type process struct {
 	resources []*api.Resource
 	address   string
 	audit     *audit.Log                    // nil: none is written
+	tracer    tracer                        // without a provider nothing is traced
 	followers []func(context.Context) error // run beside the server
 }
 
@@ -99,6 +100,10 @@ func Run(ctx context.Context, o *Options) error {
 	if p.audit != nil {
 		defer p.audit.Close()
 	}
+	if p.tracer, err = o.openTracer(ctx); err != nil {
+		return err
+	}
+	defer p.tracer.close()
 	if p.listener, err = o.listen(); err != nil {
 		return err
 	}
@@ -251,6 +256,7 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 		Connectors: connect.New(connect.Config{Store: p.store, Authorizer: authorizer,
 			KubeletClient: p.identity.kubeletClient, KubeletCA: p.identity.kubeletCA}),
 		Auditor:     p.auditor(),
+		Tracer:      p.tracer.TracerProvider,
 		Routes:      routes,
 		Address:     p.address,
 		TLS:         p.identity.tlsConfig(),

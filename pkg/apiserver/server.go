@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -31,7 +32,8 @@ type Config struct {
 	Authenticator request.Authenticator
 	Authorizer    request.Authorizer
 	Admission     request.Admission
-	Auditor       request.Auditor // nil: no audit
+	Auditor       request.Auditor      // nil: no audit
+	Tracer        trace.TracerProvider // nil: no spans
 
 	// What resources do beside storing; see package rest. May be nil.
 	Listers    map[string]rest.Lister

@@ -73,6 +73,8 @@ func (c *Collection) Get(ctx context.Context, namespace, name string, revision i
 	if err != nil {
 		return nil, err
 	}
+	ctx, span := c.span(ctx, "cacher.Get", key)
+	defer span.End()
 	if err := c.store.reach(ctx, revision); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,8 @@ type Page struct {
 // *ExpiredError when a continue token is the reason), ErrFuture, ErrContinue and ErrCorrupt.
 func (c *Collection) List(ctx context.Context, o ListOptions) (*Page, error) {
 	prefix := c.within(o.Namespace)
+	ctx, span := c.span(ctx, "cacher.GetList", prefix)
+	defer span.End()
 	from := prefix
 	var state *snapshot
 	var revision int64

@@ -73,6 +73,8 @@ type Watcher struct {
 // Watch begins to watch. The caller must Close the Watcher. The errors are
 // ErrExpired and ErrFuture.
 func (c *Collection) Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
+	ctx, span := c.span(ctx, "cacher.Watch", c.within(o.Namespace))
+	defer span.End()
 	w := &Watcher{c: c, options: o}
 	w.deadline, _ = ctx.Deadline()
 	w.scheduleBookmark(time.Now())

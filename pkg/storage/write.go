@@ -30,6 +30,8 @@ func (c *Collection) Create(ctx context.Context, obj api.Object, with ...Op) (*R
 	if err != nil {
 		return nil, err
 	}
+	ctx, span := c.span(ctx, "Create etcd3", key)
+	defer span.End()
 	d, err := c.draft(key, nil, obj)
 	if err != nil {
 		return nil, err
@@ -59,6 +61,8 @@ func (c *Collection) Modify(ctx context.Context, namespace, name string, change 
 	if err != nil {
 		return nil, err
 	}
+	ctx, span := c.span(ctx, "GuaranteedUpdate etcd3", key)
+	defer span.End()
 	// The first try trusts the cache. Its failure counts only if the cache was right.
 	record, sure := c.cached(key), false
 	for {

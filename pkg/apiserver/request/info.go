@@ -42,6 +42,20 @@ func (i *Info) GroupVersion() string {
 	return i.APIGroup + "/" + i.APIVersion
 }
 
+// Scope says how much the request is about, as metrics name it: a resource, a
+// namespace, the cluster, or nothing of these.
+func (i *Info) Scope() string {
+	switch {
+	case !i.IsResource:
+		return ""
+	case i.Name != "" || i.Verb == "create":
+		return "resource"
+	case i.Namespace != "":
+		return "namespace"
+	}
+	return "cluster"
+}
+
 // ReadOnly says whether the verb leaves everything as it is.
 func (i *Info) ReadOnly() bool {
 	switch i.Verb {

@@ -146,16 +146,18 @@ func (h *Handler) Warm() { h.types.Warm() }
 
 // ServeHTTP serves a request for a resource.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := h.serve(w, r); err != nil {
+	c, err := h.find(w, r)
+	if err != nil {
 		wire.Error(w, r, err)
+		return
+	}
+	defer c.trace().End()
+	if err := c.serve(); err != nil {
+		wire.Error(w, c.r, err)
 	}
 }
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
-	c, err := h.find(w, r)
-	if err != nil {
-		return err
-	}
+func (c *call) serve() (err error) {
 	if c.resource.Deprecation != "" {
 		c.state.Warn(c.resource.Deprecation)
 	}

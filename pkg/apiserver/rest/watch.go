@@ -52,6 +52,7 @@ func (c *call) watch() error {
 		return c.endWatch(frames, options, err)
 	}
 	defer watcher.Close()
+	defer c.span("WatchServer.HandleHTTP").End()
 	sent := watchEvents.WithLabelValues(c.kind.GVK.Group, c.kind.GVK.Version, c.resource.Plural)
 	for {
 		events, err := watcher.Next(ctx)

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
@@ -18,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/component/tracing"
 )
 
 // gzipFrom is the size in bytes from which an answer is compressed for clients
@@ -100,19 +103,9 @@ func mustJSON(status *metav1.Status) []byte {
 // Respond sends a body that is complete. parts hold JSON for the JSON and YAML
 // media types. JSON ends with a newline, as kube-apiserver's does.
 func Respond(w http.ResponseWriter, r *http.Request, media Media, code int, parts Parts) {
-	switch {
-	case media.Type == runtime.ContentTypeYAML:
-		if data, err := yaml.JSONToYAML(parts.Join()); err == nil { // JSON is YAML, at worst
-			parts = Parts{data}
-		}
-	case media.Type == runtime.ContentTypeJSON && media.Pretty:
-		var buf bytes.Buffer
-		if json.Indent(&buf, parts.Join(), "", "  ") == nil {
-			parts = Parts{buf.Bytes()}
-		}
-	case media.Type == runtime.ContentTypeJSON:
-		parts = append(parts, newline)
-	}
+	span := spanOf(r, media.Type)
+	defer span.End()
+	parts = shaped(media, parts)
 	head(w, r, media.Type)
 	if parts.size() >= gzipFrom && acceptsGzip(r) {
 		w.Header().Set("Content-Encoding", "gzip")
@@ -126,12 +119,38 @@ func Respond(w http.ResponseWriter, r *http.Request, media Media, code int, part
 	send(w, parts)
 }
 
+// shaped returns JSON as the media type wants it, and what is none as it is.
+func shaped(media Media, parts Parts) Parts {
+	switch {
+	case media.Type == runtime.ContentTypeYAML:
+		if data, err := yaml.JSONToYAML(parts.Join()); err == nil { // JSON is YAML, at worst
+			return Parts{data}
+		}
+	case media.Type == runtime.ContentTypeJSON && media.Pretty:
+		var buf bytes.Buffer
+		if json.Indent(&buf, parts.Join(), "", "  ") == nil {
+			return Parts{buf.Bytes()}
+		}
+	case media.Type == runtime.ContentTypeJSON:
+		return append(parts, newline)
+	}
+	return parts
+}
+
+// spanOf begins the span of an answer.
+func spanOf(r *http.Request, mediaType string) trace.Span {
+	_, span := tracing.Start(r.Context(), "SerializeObject", func() []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.String("method", r.Method), attribute.String("url", r.URL.Path),
+			attribute.String("protocol", r.Proto), attribute.String("mediaType", mediaType)}
+	})
+	return span
+}
+
 // Small writes to a response cost more than copies do: each takes its turn with
 // those of the connection's other streams.
 var (
-	listBuffers  = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 64<<10) }}
-	frameBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
-	compressors  = sync.Pool{New: func() any {
+	listBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 64<<10) }}
+	compressors = sync.Pool{New: func() any {
 		zip, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a level that there is
 		return zip
 	}}
