@@ -46,7 +46,7 @@ func TestLog(t *testing.T) {
 	if code, body := w.get(pods + "stranded/log"); code != 500 || !strings.Contains(body, `"message":"Get \"https://127.0.0.1:1/containerLogs/ns/stranded/main\": dial tcp 127.0.0.1:1: connect: connection refused"`) {
 		t.Errorf("a kubelet that is gone: %d %s", code, body)
 	}
-	if code, body := w.get(pods + "waiting/log"); code != 200 || body != "" {
+	if code, body := w.get(pods + "waiting/log"); code != 204 || body != "" {
 		t.Errorf("a pod without node: %d %q", code, body)
 	}
 	w.kubelet.answer = func(rw http.ResponseWriter, _ *http.Request) {
@@ -65,11 +65,12 @@ func TestRefusals(t *testing.T) {
 		"two/log?container=c":                  `container c is not valid for pod two`,
 		"web/log?tailLines=-1":                 `PodLogOptions \"web\" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0`,
 		"web/log?limitBytes=0":                 `limitBytes: Invalid value: 0: must be greater than 0`,
-		"web/log?tailLines=x":                  `query parameter tailLines: want a whole number`,
-		"web/log?sinceSeconds=1&sinceTime=now": `query parameter sinceTime: want a time`,
+		"web/log?tailLines=x":                  `strconv.ParseInt: parsing \"x\": invalid syntax`,
+		"web/log?sinceSeconds=1&sinceTime=now": `parsing time \"now\" as`,
 		"web/exec?command=ls&stdout=true":      `Upgrade request required`,
 		"waiting/exec?command=ls&stdout=true":  `pod waiting does not have a host assigned`,
-		"web/exec?stdout=maybe":                `query parameter stdout: want true or false`,
+		"web/log?stream=Stdout":                `stream: Forbidden: may not be specified`,
+		"web:x/proxy/":                         `address not allowed`,
 		"web/proxy/":                           `address not allowed`,
 	} {
 		code, body := w.get(pods + path)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,6 +47,9 @@ func (k *connectors) kubeletOf(ctx context.Context, name string) (string, error)
 // onKubelet is where the pod's kubelet serves something about it.
 func (k *connectors) onKubelet(ctx context.Context, pod *corev1.Pod, query url.Values, path ...string) (*url.URL, error) {
 	host, err := k.kubeletOf(ctx, pod.Spec.NodeName)
+	if apierrors.IsNotFound(err) { // upstream names the resource that was asked for
+		err = apierrors.NewNotFound(core.Pod.GroupResource(), pod.Spec.NodeName)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,47 +71,30 @@ func bound(pod *corev1.Pod) error {
 
 // containerOf returns the container asked for, or the only one there is.
 func containerOf(pod *corev1.Pod, name string) (string, error) {
-	var names, initial []string
-	for i := range pod.Spec.Containers {
-		names = append(names, pod.Spec.Containers[i].Name)
-	}
-	for i := range pod.Spec.InitContainers {
-		initial = append(initial, pod.Spec.InitContainers[i].Name)
-	}
-	if name != "" {
-		if hasContainer(pod, name) {
-			return name, nil
-		}
+	names := containerNames(&pod.Spec)
+	switch {
+	case name != "" && !slices.Contains(names, name):
 		return "", apierrors.NewBadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, pod.Name))
-	}
-	switch len(names) {
-	case 0:
+	case name != "":
+		return name, nil
+	case len(pod.Spec.Containers) == 0:
 		return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s", pod.Name))
-	case 1:
-		return names[0], nil
+	case len(pod.Spec.Containers) == 1:
+		return pod.Spec.Containers[0].Name, nil
 	}
-	text := fmt.Sprintf("a container name must be specified for pod %s, choose one of: %s", pod.Name, names)
-	if len(initial) > 0 {
-		text += fmt.Sprintf(" or one of the init containers: %s", initial)
-	}
-	return "", apierrors.NewBadRequest(text)
+	return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s, choose one of: %s", pod.Name, names))
 }
 
-func hasContainer(pod *corev1.Pod, name string) bool {
-	for i := range pod.Spec.Containers {
-		if pod.Spec.Containers[i].Name == name {
-			return true
-		}
+// containerNames are those of all containers, in the order in which they start.
+func containerNames(spec *corev1.PodSpec) (names []string) {
+	for i := range spec.InitContainers {
+		names = append(names, spec.InitContainers[i].Name)
 	}
-	for i := range pod.Spec.InitContainers {
-		if pod.Spec.InitContainers[i].Name == name {
-			return true
-		}
+	for i := range spec.Containers {
+		names = append(names, spec.Containers[i].Name)
 	}
-	for i := range pod.Spec.EphemeralContainers {
-		if pod.Spec.EphemeralContainers[i].Name == name {
-			return true
-		}
+	for i := range spec.EphemeralContainers {
+		names = append(names, spec.EphemeralContainers[i].Name)
 	}
-	return false
+	return names
 }

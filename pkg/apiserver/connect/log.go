@@ -2,7 +2,6 @@ package connect
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -37,9 +36,7 @@ func (k *connectors) log(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if pod.Spec.NodeName == "" {
-		// It has not run, so its log is empty.
-		w.Header().Set("Content-Type", "text/plain")
-		w.WriteHeader(http.StatusOK)
+		w.WriteHeader(http.StatusNoContent) // it has not run
 		return nil
 	}
 	location, err := k.onKubelet(r.Context(), pod, query, "containerLogs", pod.Namespace, pod.Name, container)
@@ -109,11 +106,7 @@ func complaint(answer *http.Response, pod string) error {
 func logQuery(asked url.Values, pod string) (url.Values, error) {
 	query := url.Values{}
 	for _, name := range []string{"follow", "previous", "timestamps"} {
-		wanted, err := flag(asked, name)
-		if err != nil {
-			return nil, err
-		}
-		if wanted {
+		if flag(asked, name) {
 			query.Set(name, "true")
 		}
 	}
@@ -124,7 +117,7 @@ func logQuery(asked url.Values, pod string) (url.Values, error) {
 		}
 		value, err := strconv.ParseInt(asked.Get(name), 10, 64)
 		if err != nil {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("query parameter %s: want a whole number, got %q", name, asked.Get(name)))
+			return nil, apierrors.NewBadRequest(err.Error())
 		}
 		if value < least {
 			problems = append(problems, tooSmall(name, value, least))
@@ -133,14 +126,16 @@ func logQuery(asked url.Values, pod string) (url.Values, error) {
 	}
 	if since := asked.Get("sinceTime"); since != "" {
 		if _, err := time.Parse(time.RFC3339, since); err != nil {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("query parameter sinceTime: want a time like 2006-01-02T15:04:05Z, got %q", since))
+			return nil, apierrors.NewBadRequest(err.Error())
 		}
 		if query.Has("sinceSeconds") {
 			problems = append(problems, field.Forbidden(field.NewPath(""), "at most one of `sinceTime` or `sinceSeconds` may be specified"))
 		}
 		query.Set("sinceTime", since)
 	}
-	problems = append(problems, logStream(asked, query)...)
+	if asked.Has("stream") { // its feature gate is off
+		problems = append(problems, field.Forbidden(field.NewPath("stream"), "may not be specified"))
+	}
 	if len(problems) > 0 {
 		return nil, apierrors.NewInvalid(schema.GroupKind{Kind: "PodLogOptions"}, pod, problems)
 	}
@@ -153,21 +148,4 @@ func tooSmall(name string, value, least int64) *field.Error {
 		text = "must be greater than or equal to 0"
 	}
 	return field.Invalid(field.NewPath(name), value, text)
-}
-
-// logStream is which of a container's two streams is wanted.
-func logStream(asked, query url.Values) field.ErrorList {
-	path := field.NewPath("stream")
-	switch stream := asked.Get("stream"); stream {
-	case "", "All":
-		return nil
-	case "Stdout", "Stderr":
-		if query.Has("tailLines") {
-			return field.ErrorList{field.Forbidden(path, "`tailLines` and specific `stream` are mutually exclusive for now")}
-		}
-		query.Set("stream", stream)
-		return nil
-	default:
-		return field.ErrorList{field.NotSupported(path, stream, []string{"All", "Stderr", "Stdout"})}
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -65,10 +66,13 @@ func (k *connectors) podProxy(w http.ResponseWriter, r *http.Request) error {
 	if port == "" {
 		port = firstPort(pod)
 	}
-	if err := proxyable(pod.Status.PodIP); err != nil {
+	host := pod.Status.PodIP
+	if host == "" {
+		return apierrors.NewBadRequest(errAddress.Error())
+	}
+	if err := proxyable(host); err != nil {
 		return err
 	}
-	host := pod.Status.PodIP
 	if port != "" {
 		host = net.JoinHostPort(host, port)
 	}
@@ -92,40 +96,41 @@ func (k *connectors) serviceProxy(w http.ResponseWriter, r *http.Request) error 
 	if !ok {
 		return apierrors.NewBadRequest(fmt.Sprintf("invalid service request %q", info.Name))
 	}
-	service, err := find[*corev1.Service](r.Context(), k.Store, core.Service, info.Namespace, name)
+	port, err := k.portName(r.Context(), info.Namespace, name, port)
 	if err != nil {
 		return err
 	}
-	portName, err := portOf(service, port)
-	if err != nil {
-		return err
-	}
-	host, err := k.endpoint(r.Context(), service, portName)
+	host, err := k.endpoint(r.Context(), info.Namespace, name, port)
 	if err != nil {
 		return err
 	}
 	return k.proxyTo(w, r, scheme, host, k.other)
 }
 
-// portOf returns the name of the port that a request means, which is what
-// endpoints know it by: the only port has none.
-func portOf(service *corev1.Service, asked string) (string, error) {
+// portName returns the name of the port that a request means, which is what
+// endpoints know it by.
+func (k *connectors) portName(ctx context.Context, namespace, name, asked string) (string, error) {
+	number, err := strconv.ParseInt(asked, 10, 64)
+	if err != nil {
+		return asked, nil
+	}
+	service, err := find[*corev1.Service](ctx, k.Store, core.Service, namespace, name)
+	if err != nil {
+		return "", err
+	}
 	for _, port := range service.Spec.Ports {
-		if asked == "" && len(service.Spec.Ports) == 1 || asked == port.Name || asked == strconv.Itoa(int(port.Port)) {
+		if int64(port.Port) == number {
 			return port.Name, nil
 		}
 	}
-	if asked == "" {
-		return "", nil
-	}
-	return "", apierrors.NewServiceUnavailable(fmt.Sprintf("no service port %q found for service %q", asked, service.Name))
+	return "", apierrors.NewServiceUnavailable(fmt.Sprintf("no service port %d found for service %q", number, name))
 }
 
 // endpoint picks a ready endpoint of the service at random.
-func (k *connectors) endpoint(ctx context.Context, service *corev1.Service, port string) (string, error) {
+func (k *connectors) endpoint(ctx context.Context, namespace, name, port string) (string, error) {
 	page, err := k.Store.Collection(discovery.EndpointSlice).List(ctx, storage.ListOptions{
-		Namespace: service.Namespace,
-		Predicate: storage.Predicate{Label: labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service.Name})},
+		Namespace: namespace,
+		Predicate: storage.Predicate{Label: labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: name})},
 	})
 	if err != nil {
 		return "", err
@@ -136,27 +141,38 @@ func (k *connectors) endpoint(ctx context.Context, service *corev1.Service, port
 		if err != nil {
 			return "", err
 		}
-		hosts = append(hosts, readyHosts(obj.(*discoveryv1.EndpointSlice), port)...)
+		hosts = append(hosts, k.readyHosts(ctx, obj.(*discoveryv1.EndpointSlice), port)...)
 	}
 	if len(hosts) == 0 {
-		return "", apierrors.NewServiceUnavailable(fmt.Sprintf("no endpoints available for service %q", service.Name))
+		return "", apierrors.NewServiceUnavailable(fmt.Sprintf("no endpoints available for service %q", name))
 	}
 	return hosts[rand.IntN(len(hosts))], nil
 }
 
-func readyHosts(slice *discoveryv1.EndpointSlice, name string) []string {
+func (k *connectors) readyHosts(ctx context.Context, slice *discoveryv1.EndpointSlice, name string) []string {
 	var hosts []string
 	for _, port := range slice.Ports {
 		if ptr.Deref(port.Name, "") != name || port.Port == nil {
 			continue
 		}
 		for _, endpoint := range slice.Endpoints {
-			if ptr.Deref(endpoint.Conditions.Ready, true) && len(endpoint.Addresses) > 0 && proxyable(endpoint.Addresses[0]) == nil {
+			if ptr.Deref(endpoint.Conditions.Ready, true) && len(endpoint.Addresses) > 0 && k.isPods(ctx, slice.Namespace, endpoint) {
 				hosts = append(hosts, net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(int(*port.Port))))
 			}
 		}
 	}
 	return hosts
+}
+
+// isPods says whether an endpoint is the pod that it claims to be. Whoever may write
+// slices must not make the server connect to wherever they like.
+func (k *connectors) isPods(ctx context.Context, namespace string, endpoint discoveryv1.Endpoint) bool {
+	target := endpoint.TargetRef
+	if target == nil || target.Namespace != namespace || proxyable(endpoint.Addresses[0]) != nil {
+		return false
+	}
+	pod, err := k.pod(ctx, namespace, target.Name)
+	return err == nil && slices.Contains(pod.Status.PodIPs, corev1.PodIP{IP: endpoint.Addresses[0]})
 }
 
 // proxyable refuses addresses behind which the server itself, or its host's
@@ -186,11 +202,11 @@ var errAddress = errors.New("address not allowed")
 // proxyTo forwards the path behind "proxy". Links in pages that come back are
 // turned so that they lead through the proxy again.
 func (k *connectors) proxyTo(w http.ResponseWriter, r *http.Request, scheme, host string, t *http.Transport) error {
-	if host == "" {
-		return apierrors.NewBadRequest(errAddress.Error())
-	}
 	if scheme == "" {
 		scheme = "http"
+	}
+	if _, err := url.Parse(scheme + "://" + host); err != nil { // a port that is none
+		return apierrors.NewServiceUnavailable("error trying to reach service: " + err.Error())
 	}
 	path, before := splitPath(r.URL.Path, request.InfoFrom(r.Context()))
 	h := proxy.NewUpgradeAwareHandler(&url.URL{Scheme: scheme, Host: host, Path: path}, nil, false, false, responder{})

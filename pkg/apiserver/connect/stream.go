@@ -1,13 +1,10 @@
 package connect
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
+	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/streaming/pkg/httpstream/wsstream"
 
 	"slowmo/pkg/apiserver/request"
@@ -30,19 +27,19 @@ func (k *connectors) stream(w http.ResponseWriter, r *http.Request, what string)
 	if err := k.mayCreate(r); err != nil {
 		return err
 	}
-	pod, err := k.streamedPod(r)
+	info, asked := request.InfoFrom(r.Context()), r.URL.Query()
+	pod, err := k.pod(r.Context(), info.Namespace, info.Name)
 	if err != nil {
 		return err
 	}
-	asked := r.URL.Query()
 	container, err := containerOf(pod, asked.Get("container"))
 	if err != nil {
 		return err
 	}
-	query, err := streamQuery(asked)
-	if err != nil {
+	if err := bound(pod); err != nil {
 		return err
 	}
+	query := streamQuery(asked)
 	if what == "exec" {
 		query["command"] = asked["command"]
 	}
@@ -57,44 +54,24 @@ func (k *connectors) stream(w http.ResponseWriter, r *http.Request, what string)
 	return nil
 }
 
-func (k *connectors) streamedPod(r *http.Request) (*corev1.Pod, error) {
-	info := request.InfoFrom(r.Context())
-	pod, err := k.pod(r.Context(), info.Namespace, info.Name)
-	if err != nil {
-		return nil, err
-	}
-	return pod, bound(pod)
-}
-
 // streamQuery translates which streams are wanted.
-func streamQuery(asked url.Values) (url.Values, error) {
+func streamQuery(asked url.Values) url.Values {
 	query := url.Values{}
 	for _, name := range streamNames {
-		wanted, err := flag(asked, name[0])
-		if err != nil {
-			return nil, err
-		}
-		if wanted {
+		if flag(asked, name[0]) {
 			query.Set(name[1], "1")
 		}
 	}
-	return query, nil
+	return query
 }
 
-// flag reads a boolean of a query; absent is false, present without value true.
-func flag(query url.Values, name string) (bool, error) {
+// flag reads a boolean of a query: whatever is there and not false is true.
+func flag(query url.Values, name string) bool {
 	if !query.Has(name) {
-		return false, nil
+		return false
 	}
-	text := query.Get(name)
-	if text == "" {
-		return true, nil
-	}
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, apierrors.NewBadRequest(fmt.Sprintf("query parameter %s: want true or false, got %q", name, text))
-	}
-	return value, nil
+	text := strings.ToLower(query.Get(name))
+	return text != "false" && text != "0"
 }
 
 // portForward serves POST or GET .../pods/NAME/portforward.
@@ -102,8 +79,12 @@ func (k *connectors) portForward(w http.ResponseWriter, r *http.Request) error {
 	if err := k.mayCreate(r); err != nil {
 		return err
 	}
-	pod, err := k.streamedPod(r)
+	info := request.InfoFrom(r.Context())
+	pod, err := k.pod(r.Context(), info.Namespace, info.Name)
 	if err != nil {
+		return err
+	}
+	if err := bound(pod); err != nil {
 		return err
 	}
 	query := url.Values{}
