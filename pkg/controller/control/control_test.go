@@ -81,9 +81,9 @@ func TestARemovalIsSeenWhenTheObjectGoes(t *testing.T) {
 	}
 }
 
-func TestSettleHoldsBackForAHundredMilliseconds(t *testing.T) {
+func TestSettleHoldsBackForAsLongAsItWasMadeFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewSettle()
+		s := NewSettle(100 * time.Millisecond)
 		for range 3 {
 			if !s.Wait("k") {
 				t.Error("does not hold back at first")

@@ -8,24 +8,24 @@ import (
 	"slowmo/pkg/component/cause"
 )
 
-const (
-	// settleFor is how long a status may be held back for news that is on its
-	// way to be in it too.
-	settleFor = 100 * time.Millisecond
-	// backupAfter is when a key that waits for an event is looked at without it.
-	backupAfter = time.Second
-)
+// backupAfter is when a key that waits for an event is looked at without it.
+const backupAfter = time.Second
 
 // Settle merges status writes: it lets a sync hold a status back while more is
-// about to change it, but never for longer than 100 ms. It is safe for
-// concurrent use.
+// about to change it, but never for longer than it was made for. The controller of
+// an owner waits longer than that of what it owns, whose answer it waits for. It
+// is safe for concurrent use.
 type Settle struct {
+	longest time.Duration
+
 	mu    sync.Mutex
 	since map[string]time.Time // when a key began to hold back; only those that do
 }
 
-// NewSettle makes an empty one.
-func NewSettle() *Settle { return &Settle{since: map[string]time.Time{}} }
+// NewSettle makes one that holds nothing back for longer than that.
+func NewSettle(longest time.Duration) *Settle {
+	return &Settle{longest: longest, since: map[string]time.Time{}}
+}
 
 // Wait says whether key may hold its status back (still).
 func (s *Settle) Wait(key string) bool {
@@ -36,7 +36,7 @@ func (s *Settle) Wait(key string) bool {
 		s.since[key] = time.Now()
 		return true
 	}
-	return time.Since(began) < settleFor
+	return time.Since(began) < s.longest
 }
 
 // Forget ends the holding back: the status is written now, or nothing is left to
@@ -47,9 +47,9 @@ func (s *Settle) Forget(key string) {
 	delete(s.since, key)
 }
 
-// Hold brings key back when a status has been held back for long enough.
-func Hold[K comparable](ctx context.Context, q *cause.Queue[K], key K) {
-	q.AddAfter(key, settleFor, cause.From(ctx)...)
+// Hold brings key back when its status has been held back for long enough.
+func (s *Settle) Hold(ctx context.Context, q *cause.Queue[string], key string) {
+	q.AddAfter(key, s.longest, cause.From(ctx)...)
 }
 
 // Backup brings key back in a second, for the case that the event that it waits for

@@ -33,6 +33,10 @@ import (
 // Name is the controller's name in --controllers.
 const Name = "deployment-controller"
 
+// settle is how long a status waits for ReplicaSets that have yet to answer: as
+// long as their controller lets them, and then some.
+const settle = 500 * time.Millisecond
+
 var kind = appsv1.SchemeGroupVersion.WithKind("Deployment")
 
 // Controller runs the deployments. Make it with New.
@@ -57,7 +61,7 @@ func New(env *control.Env, workers int) control.Controller {
 		env:             env,
 		workers:         workers,
 		queue:           cause.NewQueue[string]("deployment"),
-		settle:          control.NewSettle(),
+		settle:          control.NewSettle(settle),
 		deployments:     apps.Deployments().Lister(),
 		deploymentStore: apps.Deployments().Informer().GetStore(),
 		sets:            apps.ReplicaSets().Informer(),
@@ -184,7 +188,7 @@ func (c *Controller) apply(ctx context.Context, key string, d *appsv1.Deployment
 		return nil // their events bring the key back, and the status then
 	}
 	if (answering(sets) || c.queue.Pending(key)) && c.settle.Wait(key) {
-		control.Hold(ctx, c.queue, key)
+		c.settle.Hold(ctx, c.queue, key)
 		return nil
 	}
 	c.settle.Forget(key)

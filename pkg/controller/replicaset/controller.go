@@ -4,7 +4,8 @@
 //
 // The semantics are upstream's (https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/)
 // with fewer writes: a sync that creates or deletes pods leaves the status to the
-// sync that sees them in the cache.
+// sync that sees them in the cache, and a status that only tells of pods on their
+// way waits a moment for them, so that their start has the machine for itself.
 package replicaset
 
 import (
@@ -29,6 +30,10 @@ import (
 // Name is the controller's name in --controllers.
 const Name = "replicaset-controller"
 
+// settle is how long a status waits for pods that are starting. A set whose pods
+// start within it costs one write.
+const settle = 250 * time.Millisecond
+
 var kind = appsv1.SchemeGroupVersion.WithKind("ReplicaSet")
 
 // Controller runs the ReplicaSets. Make it with New.
@@ -51,7 +56,7 @@ func New(env *control.Env, workers int) control.Controller {
 		env:     env,
 		workers: workers,
 		queue:   cause.NewQueue[string]("replicaset"),
-		settle:  control.NewSettle(),
+		settle:  control.NewSettle(settle),
 		lister:  sets.Lister(),
 		sets:    sets.Informer(),
 		pods:    env.Informers.Core().V1().Pods().Informer(),
@@ -112,7 +117,9 @@ func (c *Controller) sync(ctx context.Context, key string) error {
 	if next > 0 {
 		c.queue.AddAfter(key, next)
 	}
-	if failure == nil && c.queue.Pending(key) && c.settle.Wait(key) {
+	more := c.queue.Pending(key) || onTheirWay(rs.Status, status)
+	if failure == nil && more && c.settle.Wait(key) {
+		c.settle.Hold(ctx, c.queue, key)
 		return nil
 	}
 	c.settle.Forget(key)

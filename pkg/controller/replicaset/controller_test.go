@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
@@ -89,6 +91,32 @@ func TestTheStatusIsOneWrite(t *testing.T) {
 	if got := w.Writes(); got != want {
 		t.Errorf("writes:\n%s\nwant:\n%s", got, want)
 	}
+}
+
+func TestAStatusWaitsForPodsOnTheirWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs := web(1)
+		w, c := prepare(t, rs, member(rs, "a", unready))
+		defer c.queue.Run(stopped(t), 0, c.sync) // ends the queue's own goroutines
+		for _, want := range []string{"", `update replicasets/status ns/web {"status":{"fullyLabeledReplicas":1,"observedGeneration":1,"replicas":1,"terminatingReplicas":0}}`} {
+			if err := c.sync(t.Context(), "ns/web"); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.Writes(); got != want {
+				t.Errorf("writes after %v:\n%s\nwant:\n%s", settle, got, want)
+			}
+			time.Sleep(settle)
+		}
+		if c.queue.Len() != 1 {
+			t.Error("nothing brings it back")
+		}
+	})
+}
+
+func stopped(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }
 
 func TestOrphansAreAdoptedAndStrangersReleased(t *testing.T) {

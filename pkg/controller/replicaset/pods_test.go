@@ -113,6 +113,32 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+func TestOnTheirWay(t *testing.T) {
+	of := func(replicas, ready, available int32, conditions ...appsv1.ReplicaSetCondition) appsv1.ReplicaSetStatus {
+		return appsv1.ReplicaSetStatus{Replicas: replicas, ReadyReplicas: ready, AvailableReplicas: available, Conditions: conditions}
+	}
+	failure := appsv1.ReplicaSetCondition{Type: appsv1.ReplicaSetReplicaFailure}
+	for _, c := range []struct {
+		name      string
+		old, next appsv1.ReplicaSetStatus
+		want      bool
+	}{
+		{"the first pods", of(0, 0, 0), of(3, 0, 0), true},
+		{"more pods", of(3, 3, 3), of(5, 3, 3), true},
+		{"no news", of(3, 1, 1), of(3, 1, 1), false},
+		{"one became ready", of(3, 1, 1), of(3, 2, 1), false},
+		{"one became available", of(3, 2, 1), of(3, 2, 2), false},
+		{"one was lost, another made", of(3, 3, 3), of(3, 2, 2), false},
+		{"fewer pods", of(3, 1, 1), of(2, 1, 1), false},
+		{"all are there", of(0, 0, 0), of(2, 2, 2), false},
+		{"a failure ended", of(1, 0, 0, failure), of(3, 0, 0), false},
+	} {
+		if got := onTheirWay(c.old, c.next); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
 func TestSlowStartGivesUpEarly(t *testing.T) {
 	for _, c := range []struct{ n, failFrom, wantCalls, wantDone int }{
 		{10, 100, 10, 10}, {100, 0, 1, 0}, {100, 3, 7, 3}, {0, 0, 0, 0},

@@ -42,6 +42,14 @@ func statusOf(rs *appsv1.ReplicaSet, active []*v1.Pod, terminating int, missing 
 	return status, next
 }
 
+// onTheirWay says whether next tells no more than old but that there are more pods,
+// which change it again in a moment, when they are ready.
+func onTheirWay(old, next appsv1.ReplicaSetStatus) bool {
+	return next.Replicas > old.Replicas && next.ReadyReplicas < next.Replicas &&
+		next.ReadyReplicas == old.ReadyReplicas && next.AvailableReplicas == old.AvailableReplicas &&
+		len(next.Conditions) == len(old.Conditions)
+}
+
 // failureCondition returns old with ReplicaFailure set or dropped. It stays as it
 // was while the failure goes on, so that its time says when it began.
 func failureCondition(old []appsv1.ReplicaSetCondition, missing int, failure error, now time.Time) []appsv1.ReplicaSetCondition {
