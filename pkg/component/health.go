@@ -25,11 +25,11 @@ var Ping = Check{Name: "ping", Run: func(context.Context) error { return nil }}
 func HealthHandler(kind string, checks ...Check) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"+kind), "/"); name != "" {
-			answerOne(w, r, kind, name, checks)
+		if name, below := strings.CutPrefix(r.URL.Path, "/"+kind+"/"); below {
+			answerOne(w, r, name, checks)
 			return
 		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		report, failed := runChecks(r.Context(), kind, checks, r.URL.Query()["exclude"])
 		switch {
 		case len(failed) > 0:
@@ -43,11 +43,10 @@ func HealthHandler(kind string, checks ...Check) http.Handler {
 	})
 }
 
-func answerOne(w http.ResponseWriter, r *http.Request, kind, name string, checks []Check) {
+func answerOne(w http.ResponseWriter, r *http.Request, name string, checks []Check) {
 	i := slices.IndexFunc(checks, func(c Check) bool { return c.Name == name })
 	if i < 0 {
-		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintf(w, "there is no %s check %q; /%s?verbose lists them\n", kind, name, kind)
+		http.NotFound(w, r)
 		return
 	}
 	if err := checks[i].Run(r.Context()); err != nil {

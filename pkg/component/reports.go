@@ -37,6 +37,7 @@ func (r *Reports) Shutdown() { r.broadcaster.Shutdown() }
 type reportSink struct{ events.EventSinkImpl }
 
 func (s *reportSink) Create(ctx context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
+	leisurely(ctx, event.EventTime.Time)
 	return s.EventSinkImpl.Create(causedBy(ctx, event.Regarding), event)
 }
 
@@ -45,5 +46,6 @@ func (s *reportSink) Update(ctx context.Context, event *eventsv1.Event) (*events
 }
 
 func (s *reportSink) Patch(ctx context.Context, event *eventsv1.Event, data []byte) (*eventsv1.Event, error) {
+	leisurely(ctx, event.Series.LastObservedTime.Time) // after what it patches
 	return s.EventSinkImpl.Patch(causedBy(ctx, event.Regarding), event, data)
 }
