@@ -31,7 +31,7 @@ func (c *Collection) interestOf(namespace string, selector fields.Selector) inte
 // audience is the watchers of one interest. A collection's lock guards it.
 type audience struct {
 	interest interest
-	members  int
+	members  []*Watcher
 	signal   *signal // never nil; replaced when it fires
 	marked   bool    // signal is about to fire
 }
@@ -39,35 +39,36 @@ type audience struct {
 // signal fires at the first change that touches an audience after its watchers
 // took the signal.
 type signal struct {
-	fired chan struct{} // closed after from is set
-	from  uint64        // the ring's number of that change: what is before need not be looked at
+	from uint64 // the ring's number of that change: what is before need not be looked at
 }
-
-func newSignal() *signal { return &signal{fired: make(chan struct{})} }
 
 // audiences are those of one collection, whose lock guards them.
 type audiences struct {
 	all     map[interest]*audience
 	fields  map[string]int // how many audiences each field has; "" for those of everything
-	waiting []*audience    // marked, to be woken
+	waiting []*audience    // marked, to be woken; the feed's
 }
 
-func (a *audiences) join(i interest) *audience {
+func (a *audiences) join(i interest, w *Watcher) {
 	if a.all == nil {
 		a.all, a.fields = map[interest]*audience{}, map[string]int{}
 	}
 	au := a.all[i]
 	if au == nil {
-		au = &audience{interest: i, signal: newSignal()}
+		au = &audience{interest: i, signal: &signal{}}
 		a.all[i] = au
 		a.fields[i.field]++
 	}
-	au.members++
-	return au
+	w.audience, w.seat = au, len(au.members)
+	au.members = append(au.members, w)
 }
 
-func (a *audiences) leave(au *audience) {
-	if au.members--; au.members > 0 {
+func (a *audiences) leave(w *Watcher) {
+	au, last := w.audience, len(w.audience.members)-1
+	au.members[w.seat] = au.members[last]
+	au.members[w.seat].seat = w.seat
+	au.members[last] = nil
+	if au.members = au.members[:last]; last > 0 {
 		return
 	}
 	delete(a.all, au.interest)
@@ -102,20 +103,27 @@ func (a *audiences) markOne(i interest, number uint64) {
 	a.waiting = append(a.waiting, au)
 }
 
-// wake fires the signals of the marked audiences.
-func (a *audiences) wake() {
-	for i, au := range a.waiting {
-		close(au.signal.fired)
-		au.signal, au.marked = newSignal(), false
-		a.waiting[i] = nil
-	}
-	a.waiting = a.waiting[:0]
-}
-
-// wakeAll fires every signal with the given number.
-func (a *audiences) wakeAll(number uint64) {
+// markAll is mark for a change that concerns everybody.
+func (a *audiences) markAll(number uint64) {
 	for i := range a.all {
 		a.markOne(i, number)
 	}
-	a.wake()
+}
+
+// fire fires the signals of the marked audiences, whose members are due.
+func (a *audiences) fire() {
+	for _, au := range a.waiting {
+		au.signal, au.marked = &signal{}, false
+	}
+}
+
+// due returns them.
+func (a *audiences) due() []*Watcher {
+	var watchers []*Watcher
+	for _, au := range a.waiting {
+		watchers = append(watchers, au.members...)
+	}
+	clear(a.waiting)
+	a.waiting = a.waiting[:0]
+	return watchers
 }

@@ -138,7 +138,7 @@ func BenchmarkWatch200(b *testing.B) {
 		watcher := follow(b, w.maps, storage.WatchOptions{Revision: w.store.Revision()})
 		wg.Go(func() {
 			for n := 0; n < b.N; {
-				events, err := watcher.Next(context.Background())
+				events, err := watcher.Next()
 				if err != nil {
 					b.Error(err)
 					return

@@ -104,10 +104,12 @@ func (s *snapshot) walk(prefix, from string, visit func(*Record) bool) {
 func (c *Collection) fill(tree *btree.BTreeG[*Record], revision int64) {
 	c.working = tree
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.ring.reset(revision)
 	c.current.Store(&snapshot{tree.Clone(), revision})
-	c.audiences.wakeAll(c.ring.end() - 1)
+	c.audiences.markAll(c.ring.end() - 1)
+	c.audiences.fire()
+	c.mu.Unlock()
+	c.wake()
 }
 
 // put makes stored the state of key in the working tree.
@@ -155,13 +157,14 @@ func (c *Collection) remove(key string, revision int64) *change {
 func (c *Collection) publish(changes []*change) {
 	s := &snapshot{c.working.Clone(), changes[len(changes)-1].revision()}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.current.Store(s)
 	for _, ch := range changes {
 		c.audiences.mark(ch, c.ring.end())
 		c.ring.add(ch)
 	}
-	c.audiences.wake()
+	c.audiences.fire()
+	c.mu.Unlock()
+	c.wake()
 }
 
 // forget drops what history before revision the collection holds in memory.

@@ -39,6 +39,13 @@ func (c *Collection) key(namespace, name string) (string, error) {
 	return c.prefix + namespace + "/" + name, nil
 }
 
+// Key returns the key of an object of c, as upstream's errors show it; "" of a
+// name that cannot have one.
+func (c *Collection) Key(namespace, name string) string {
+	key, _ := c.key(namespace, name)
+	return key
+}
+
 // within returns what the keys of one namespace begin with; all of c's for "".
 func (c *Collection) within(namespace string) string {
 	if namespace == "" {

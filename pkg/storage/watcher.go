@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/watch"
@@ -51,11 +52,25 @@ type Event struct {
 }
 
 // Watcher is a cursor in a collection's recent changes. It holds no queue: one
-// that does not keep up gets ErrExpired and slows nobody. One goroutine uses it.
+// that does not keep up gets ErrExpired and slows nobody. One goroutine uses it:
+// by Next, or by Follow, in whose place others deliver while it sleeps.
 type Watcher struct {
 	c        *Collection
 	options  WatchOptions
 	audience *audience
+	seat     int // among the audience's members; the collection's lock guards it
+
+	ctx     context.Context // ends the watch
+	release func() bool     // stops following ctx
+	woken   chan struct{}   // has room for one: there may be something to do
+
+	// turn is held by whoever works on what is below: the goroutine that uses the
+	// Watcher, but while it sleeps.
+	turn   sync.Mutex
+	take   func(events []Event, wait bool) error // Follow's; nil: nobody else may deliver
+	held   bool                                  // take has events that it could not send without waiting
+	closed bool
+	failed error // found while delivering in place of the goroutine
 
 	initial []*Record // still to be delivered as ADDED
 	end     *Event    // the Bookmark to deliver after initial
@@ -64,18 +79,19 @@ type Watcher struct {
 	cursor uint64  // number of the next change to look at
 	signal *signal // taken when everything before it was looked at; nil while there is more
 
-	deadline time.Time // of the watch; zero if it has none
-	bookmark time.Time // when the next one is due
-	events   []Event   // what Next returned, to be used again
+	deadline time.Time   // of the watch; zero if it has none
+	bookmark time.Time   // when the next one is due
+	alarm    *time.Timer // goes off then; nil before the first sleep, and without bookmarks
+	events   []Event     // what Next returned, to be used again
 	pending  []*change
 }
 
-// Watch begins to watch. The caller must Close the Watcher. The errors are
-// ErrExpired and ErrFuture.
+// Watch begins to watch until ctx ends. The caller must Close the Watcher. The
+// errors are ErrExpired and ErrFuture.
 func (c *Collection) Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
 	ctx, span := c.span(ctx, "cacher.Watch", c.within(o.Namespace))
 	defer span.End()
-	w := &Watcher{c: c, options: o}
+	w := &Watcher{c: c, options: o, ctx: ctx, woken: make(chan struct{}, 1)}
 	w.deadline, _ = ctx.Deadline()
 	w.scheduleBookmark(time.Now())
 	fromState := o.InitialEvents || o.Revision <= 0
@@ -87,9 +103,11 @@ func (c *Collection) Watch(ctx context.Context, o WatchOptions) (*Watcher, error
 	if err := w.start(fromState); err != nil {
 		return nil, err
 	}
+	w.turn.Lock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w.audience = c.audiences.join(c.interestOf(o.Namespace, o.Field))
+	c.audiences.join(c.interestOf(o.Namespace, o.Field), w)
+	w.release = context.AfterFunc(ctx, w.wake)
 	return w, nil
 }
 
@@ -124,36 +142,31 @@ func (w *Watcher) start(fromState bool) error {
 	return err
 }
 
-// Close ends the watch. Next must not run and not be called again.
+// Close ends the watch. Next and Follow must not run and not be called again.
 func (w *Watcher) Close() {
+	w.closed = true
+	w.turn.Unlock()
+	w.release()
+	if w.alarm != nil {
+		w.alarm.Stop()
+	}
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
-	w.c.audiences.leave(w.audience)
+	w.c.audiences.leave(w)
 }
 
 // Next blocks until there is at least one event and returns all that are ready,
 // in revision order; the slice is good until the next call. It returns ErrExpired when
 // changes were lost to the watcher, ErrCorrupt when one cannot be decoded, and
-// ctx's error when that ends; after one of the former two the watch is over.
-func (w *Watcher) Next(ctx context.Context) ([]Event, error) {
+// the context's error when that has ended; after an error the watch is over.
+func (w *Watcher) Next() ([]Event, error) {
 	w.events = w.events[:0]
 	if w.beginning() {
 		return w.events, nil
 	}
 	for {
-		revision := w.c.store.clock.now()
-		if err := w.take(); err != nil {
+		if err := w.gather(); err != nil {
 			return nil, err
-		}
-		for _, ch := range w.pending {
-			if err := w.deliver(ch); err != nil {
-				return nil, err
-			}
-			revision = max(revision, ch.revision()) // a bookmark never goes back behind an event
-		}
-		clear(w.pending)
-		if w.signal != nil { // all up to revision was looked at
-			w.mark(max(revision, w.after))
 		}
 		if len(w.events) > 0 {
 			return w.events, nil
@@ -161,15 +174,43 @@ func (w *Watcher) Next(ctx context.Context) ([]Event, error) {
 		if w.signal == nil {
 			continue
 		}
-		if err := w.sleep(ctx); err != nil {
-			return nil, err
+		w.sleep()
+		switch {
+		case w.ctx.Err() != nil:
+			return nil, w.ctx.Err()
+		case w.failed != nil:
+			return nil, w.failed
+		case w.held:
+			return nil, nil
 		}
 	}
 }
 
+// gather adds the events that are ready and not delivered yet.
+func (w *Watcher) gather() error {
+	revision := w.c.store.clock.now()
+	if err := w.collect(); err != nil {
+		return err
+	}
+	for _, ch := range w.pending {
+		if err := w.deliver(ch); err != nil {
+			return err
+		}
+		revision = max(revision, ch.revision()) // a bookmark never goes back behind an event
+	}
+	clear(w.pending)
+	if w.signal != nil { // all up to revision was looked at
+		w.mark(max(revision, w.after))
+	}
+	return nil
+}
+
 // mark adds a bookmark if one is due.
 func (w *Watcher) mark(revision int64) {
-	if now := time.Now(); w.options.Bookmarks && !now.Before(w.bookmark) {
+	if !w.options.Bookmarks {
+		return
+	}
+	if now := time.Now(); !now.Before(w.bookmark) {
 		w.events = append(w.events, Event{Type: watch.Bookmark, Revision: revision})
 		w.scheduleBookmark(now)
 	}
@@ -181,6 +222,9 @@ func (w *Watcher) scheduleBookmark(now time.Time) {
 	w.bookmark = now.Add(bookmarkEvery)
 	if last := w.deadline.Add(-bookmarkBeforeEnd); !w.deadline.IsZero() && last.After(now) && last.Before(w.bookmark) {
 		w.bookmark = last
+	}
+	if w.alarm != nil {
+		w.alarm.Reset(w.bookmark.Sub(now))
 	}
 }
 
@@ -201,9 +245,9 @@ func (w *Watcher) beginning() bool {
 	return len(w.events) > 0
 }
 
-// take copies the next changes out of the ring, and takes the signal for those
+// collect copies the next changes out of the ring, and takes the signal for those
 // to come once it has reached the end.
-func (w *Watcher) take() error {
+func (w *Watcher) collect() error {
 	c := w.c
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -260,19 +304,22 @@ func (w *Watcher) selects(r *Record) bool {
 		(r.corrupt != nil || r.Matches(w.options.Predicate))
 }
 
-// sleep waits for a change that concerns the watch, or until a bookmark is due.
-func (w *Watcher) sleep(ctx context.Context) error {
-	var due <-chan time.Time
-	if w.options.Bookmarks {
-		timer := time.NewTimer(time.Until(w.bookmark))
-		defer timer.Stop()
-		due = timer.C
+// sleep waits for a change that concerns the watch, for the bookmark that is due or
+// for the end. One channel for all is what makes it cheap: a watch sleeps once for
+// each event that it delivers.
+func (w *Watcher) sleep() {
+	if w.options.Bookmarks && w.alarm == nil {
+		w.alarm = time.AfterFunc(time.Until(w.bookmark), w.wake)
 	}
+	w.turn.Unlock()
+	<-w.woken
+	w.turn.Lock()
+}
+
+// wake ends the present sleep, or the next one if the watcher is awake.
+func (w *Watcher) wake() {
 	select {
-	case <-w.signal.fired:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-due:
+	case w.woken <- struct{}{}:
+	default:
 	}
-	return nil
 }

@@ -215,5 +215,5 @@ func await(ctx context.Context, c *storage.Collection, namespace, name string, d
 	}
 	defer watcher.Close()
 	// Whichever comes first: the object or the end of the delay. The caller looks again.
-	_, _ = watcher.Next(ctx)
+	_, _ = watcher.Next()
 }

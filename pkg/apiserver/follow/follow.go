@@ -128,7 +128,7 @@ func (f *follower[T]) watch(ctx context.Context) error {
 	}
 	defer watcher.Close()
 	for {
-		events, err := watcher.Next(ctx)
+		events, err := watcher.Next()
 		if err != nil {
 			return err
 		}

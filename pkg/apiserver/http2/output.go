@@ -23,6 +23,8 @@ const (
 	// batch is how much is collected before it is sent without being asked to, and
 	// while others write how much a stream may add before it has to wait for them.
 	batch = 64 << 10
+	// tryLimit is how much may wait when a stream adds more that must not wait itself.
+	tryLimit = 4 * batch
 	// outputLimit is how much may wait for a peer that does not read.
 	outputLimit = 1 << 20
 	// writePatience is how long a peer may take none of what is sent.
@@ -113,10 +115,27 @@ func (c *conn) addHeaders(id uint32, end bool) error {
 // flush writes what waits, unless somebody does already; mu is free meanwhile. With
 // yield it lets those run first that are about to add more.
 func (c *conn) flush(yield bool) {
-	if c.writing {
+	if !c.writing {
+		c.writing = true
+		c.drain(yield)
+	}
+}
+
+// flushBeside is flush for those who must not wait for it.
+func (c *conn) flushBeside() {
+	if c.writing || len(c.pending) == 0 {
 		return
 	}
 	c.writing = true
+	go func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.drain(true)
+	}()
+}
+
+// drain is the writer's work.
+func (c *conn) drain(yield bool) {
 	for len(c.pending) > 0 {
 		if yield {
 			c.mu.Unlock()
@@ -145,20 +164,14 @@ func (c *conn) write(p []byte) error {
 	if err := c.socket.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
 		return err
 	}
-	_, err := c.socket.Write(p)
-	return err
-}
-
-// flushBeside is flush for the read loop, which must not wait for it.
-func (c *conn) flushBeside() {
-	if c.writing || len(c.pending) == 0 {
-		return
+	write := func() error {
+		_, err := c.socket.Write(p)
+		return err
 	}
-	go func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.flush(false)
-	}()
+	if below, ok := c.socket.NetConn().(*gathering); ok && len(p) > frameSize {
+		return below.gather(write)
+	}
+	return write()
 }
 
 // wakeAll has all that wait look again.
@@ -191,6 +204,21 @@ func (s *stream) send(p []byte) error {
 		p = p[n:]
 	}
 	return s.err
+}
+
+// trySend sends p if that needs no waiting, else nothing.
+func (s *stream) trySend(p []byte) bool {
+	c, size := s.conn, int64(len(p))
+	if s.err != nil || s.window < size || c.window < size || len(c.pending) > tryLimit {
+		return false
+	}
+	s.window -= size
+	c.window -= size
+	for len(p) > 0 {
+		p = p[c.addData(s.id, p):]
+	}
+	c.flushBeside()
+	return true
 }
 
 // waitToSend returns when there may be window and room.

@@ -153,6 +153,15 @@ func (w *response) FlushError() error {
 	return err
 }
 
+// TryWrite writes and flushes p if that needs no waiting, and says whether it has. It
+// is for goroutines that serve many, and for answers that have begun.
+func (w *response) TryWrite(p []byte) bool {
+	c := w.stream.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return w.begun && w.stream.trySend(p)
+}
+
 // finish ends the answer when the handler has returned.
 func (w *response) finish() {
 	if w.status == 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,6 +27,9 @@ const shortestWatch = 30 * time.Minute
 //
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 func (c *call) watch() error {
+	if !slices.Contains(c.verbs(), "watch") {
+		return apierrors.NewMethodNotSupported(c.resource.GroupResource(), "watch")
+	}
 	media, tables, err := c.negotiate(wire.Streams)
 	if err != nil {
 		return err
@@ -54,21 +58,42 @@ func (c *call) watch() error {
 	defer watcher.Close()
 	defer c.span("WatchServer.HandleHTTP").End()
 	sent := watchEvents.WithLabelValues(c.kind.GVK.Group, c.kind.GVK.Version, c.resource.Plural)
-	for {
-		events, err := watcher.Next(ctx)
-		if err != nil {
-			return c.endWatch(frames, options, err)
+	gone := false
+	err = watcher.Follow(func(events []storage.Event, wait bool) error {
+		err := c.sendEvents(frames, events, wait)
+		gone = err != nil && !errors.Is(err, storage.ErrBusy)
+		sent.Add(float64(len(events)))
+		return err
+	})
+	if gone {
+		return nil // a client that is gone needs no answer
+	}
+	return c.endWatch(frames, options, err)
+}
+
+// frameBatch is how many bytes of a watch are collected before they are sent, if
+// there are more events to come.
+const frameBatch = 64 << 10
+
+// sendEvents sends events, or fails with ErrBusy if it may not wait and would have to.
+func (c *call) sendEvents(frames *wire.Frames, events []storage.Event, wait bool) error {
+	for _, event := range events {
+		if err := c.sendEvent(frames, event); err != nil {
+			return err
 		}
-		for _, event := range events {
-			if err := c.sendEvent(frames, event); err != nil {
-				return nil
+		if wait && frames.Waiting() > frameBatch {
+			if err := frames.Flush(); err != nil {
+				return err
 			}
 		}
-		sent.Add(float64(len(events)))
-		if err := frames.Flush(); err != nil {
-			return nil
-		}
 	}
+	if wait {
+		return frames.Flush()
+	}
+	if !frames.TryFlush() {
+		return storage.ErrBusy
+	}
+	return nil
 }
 
 func watchTime(options *internalversion.ListOptions) time.Duration {

@@ -1,32 +1,54 @@
 package wire
 
 import (
-	"bufio"
 	"fmt"
 	"net/http"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// Frames writes the events of one watch. It is used by one goroutine.
+// Frames writes the events of one watch. It is used by one goroutine at a time.
 type Frames struct {
 	kind    *Kind
 	media   Media
 	options *metav1.TableOptions
 	answer  http.ResponseWriter
-	out     *bufio.Writer // nil between flushes: most watches are idle most of the time
-	columns bool          // the client has been sent the columns of its Table
+	flush   func() error
+	try     func([]byte) bool // nil: a write may always have to wait
+	columns bool              // the client has been sent the columns of its Table
+	out     []byte            // not sent yet; nil between flushes: most watches are idle most of the time
 }
+
+// frameBuffer is how much room events have at first.
+const frameBuffer = 16 << 10
+
+var frameBuffers = sync.Pool{New: func() any { return new(make([]byte, 0, frameBuffer)) }}
 
 // Frames starts the answer to a watch: the headers go out now, so that the
 // client knows that it is watching.
 func (k *Kind) Frames(w http.ResponseWriter, r *http.Request, media Media, options *metav1.TableOptions) (*Frames, error) {
 	head(w, r, streamType(media.Type))
 	w.WriteHeader(http.StatusOK)
-	f := &Frames{kind: k, media: media, options: options, answer: w}
+	f := &Frames{kind: k, media: media, options: options, answer: w, flush: http.NewResponseController(w).Flush}
+	f.try = tryWrite(w)
 	return f, f.Flush()
+}
+
+// tryWrite returns what sends without waiting, or not at all, if there is such a thing.
+func tryWrite(w http.ResponseWriter) func([]byte) bool {
+	for {
+		switch below := w.(type) {
+		case interface{ TryWrite(p []byte) bool }:
+			return below.TryWrite
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = below.Unwrap()
+		default:
+			return nil
+		}
+	}
 }
 
 // streamType is the content type of a stream of objects of a media type.
@@ -46,7 +68,8 @@ func (f *Frames) Event(event watch.EventType, object Source) error {
 	if err != nil {
 		return err
 	}
-	return f.write(event, parts)
+	f.write(event, parts)
+	return nil
 }
 
 // Error adds the ERROR frame of err. A watch ends after it.
@@ -55,21 +78,43 @@ func (f *Frames) Error(err error) error {
 	if err != nil {
 		return err
 	}
-	return f.write(watch.Error, parts)
+	f.write(watch.Error, parts)
+	return nil
 }
+
+// Waiting is how many bytes have been added since the last flush.
+func (f *Frames) Waiting() int { return len(f.out) }
 
 // Flush sends what has been added.
 func (f *Frames) Flush() error {
 	if f.out != nil {
-		err := f.out.Flush()
-		f.out.Reset(nil)
-		frameBuffers.Put(f.out)
-		f.out = nil
+		_, err := f.answer.Write(f.out)
+		f.recycle()
 		if err != nil {
 			return err
 		}
 	}
-	return http.NewResponseController(f.answer).Flush()
+	return f.flush()
+}
+
+// TryFlush is Flush if that does not have to wait; else it returns false, and
+// nothing has been sent.
+func (f *Frames) TryFlush() bool {
+	if f.out == nil {
+		return true
+	}
+	if f.try == nil || !f.try(f.out) {
+		return false
+	}
+	f.recycle()
+	return true
+}
+
+func (f *Frames) recycle() {
+	if buffer := f.out; cap(buffer) <= 2*frameBuffer {
+		frameBuffers.Put(&buffer)
+	}
+	f.out = nil
 }
 
 func (f *Frames) object(from Source) (Parts, error) {
@@ -83,30 +128,33 @@ func (f *Frames) object(from Source) (Parts, error) {
 	return f.kind.table(f.media, []Source{from}, metav1.ListMeta{}, &options)
 }
 
-func (f *Frames) write(event watch.EventType, object Parts) error {
+func (f *Frames) write(event watch.EventType, object Parts) {
 	if f.out == nil {
-		f.out = frameBuffers.Get().(*bufio.Writer)
-		f.out.Reset(f.answer)
+		f.out = (*frameBuffers.Get().(*[]byte))[:0]
 	}
 	switch f.media.Type {
 	case runtime.ContentTypeProtobuf:
-		return f.put(protoFrame(string(event), object))
+		f.put(protoFrame(string(event), object))
 	case runtime.ContentTypeCBOR:
-		return f.put(cborFrame(string(event), object))
+		f.put(cborFrame(string(event), object))
+	default:
+		f.out = append(f.out, jsonPrefixes[event]...)
+		f.put(object)
+		f.out = append(f.out, "}\n"...)
 	}
-	fmt.Fprintf(f.out, `{"type":%q,"object":`, event)
-	if err := f.put(object); err != nil {
-		return err
-	}
-	_, err := f.out.WriteString("}\n")
-	return err
 }
 
-func (f *Frames) put(parts Parts) error {
+func (f *Frames) put(parts Parts) {
 	for _, part := range parts {
-		if _, err := f.out.Write(part); err != nil {
-			return err
-		}
+		f.out = append(f.out, part...)
 	}
-	return nil
 }
+
+// jsonPrefixes is how the frame of an event begins in JSON.
+var jsonPrefixes = func() map[watch.EventType]string {
+	prefixes := map[watch.EventType]string{}
+	for _, event := range []watch.EventType{watch.Added, watch.Modified, watch.Deleted, watch.Bookmark, watch.Error} {
+		prefixes[event] = fmt.Sprintf(`{"type":%q,"object":`, event)
+	}
+	return prefixes
+}()

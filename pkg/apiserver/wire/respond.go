@@ -149,9 +149,8 @@ func spanOf(r *http.Request, mediaType string) trace.Span {
 // Small writes to a response cost more than copies do: each takes its turn with
 // those of the connection's other streams.
 var (
-	listBuffers  = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 64<<10) }}
-	frameBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
-	compressors  = sync.Pool{New: func() any {
+	listBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 64<<10) }}
+	compressors = sync.Pool{New: func() any {
 		zip, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a level that there is
 		return zip
 	}}
