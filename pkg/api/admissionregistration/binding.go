@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // ValidatingAdmissionPolicyBinding is the resource
@@ -146,7 +146,7 @@ func validatePolicyName(name string, path *field.Path) (errs field.ErrorList) {
 func validateActions(actions []admissionregistrationv1.ValidationAction, path *field.Path) (errs field.ErrorList) {
 	const audit, deny, warn = admissionregistrationv1.Audit, admissionregistrationv1.Deny, admissionregistrationv1.Warn
 	for i, action := range actions {
-		errs = append(errs, podspec.OneOf(action, path.Index(i), audit, deny, warn)...)
+		errs = append(errs, check.OneOf(action, path.Index(i), audit, deny, warn)...)
 		if slices.Contains(actions[:i], action) {
 			errs = append(errs, field.Duplicate(path.Index(i), action))
 		}
@@ -184,5 +184,5 @@ func validateParamRef(ref *admissionregistrationv1.ParamRef, path *field.Path) (
 	if ref.ParameterNotFoundAction == nil || *ref.ParameterNotFoundAction == "" {
 		return append(errs, field.Required(action, ""))
 	}
-	return append(errs, podspec.OneOf(*ref.ParameterNotFoundAction, action, admissionregistrationv1.DenyAction, admissionregistrationv1.AllowAction)...)
+	return append(errs, check.OneOf(*ref.ParameterNotFoundAction, action, admissionregistrationv1.DenyAction, admissionregistrationv1.AllowAction)...)
 }

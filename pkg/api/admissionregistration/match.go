@@ -9,7 +9,7 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 func defaultMatch(match *admissionregistrationv1.MatchResources) {
@@ -35,7 +35,7 @@ func validateMatch(match *admissionregistrationv1.MatchResources, path *field.Pa
 	if policy := path.Child("matchPolicy"); match.MatchPolicy == nil {
 		errs = append(errs, field.Required(policy, ""))
 	} else {
-		errs = append(errs, podspec.OneOf(*match.MatchPolicy, policy, admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)...)
+		errs = append(errs, check.OneOf(*match.MatchPolicy, policy, admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)...)
 	}
 	for _, selector := range []struct {
 		name  string
@@ -63,7 +63,7 @@ func validateMutableOperations(match *admissionregistrationv1.MatchResources, pa
 	}
 	for _, rule := range match.ResourceRules {
 		for _, operation := range rule.Operations {
-			errs = append(errs, podspec.OneOf(operation, path.Child("resourceRules", "operations"), admissionregistrationv1.OperationAll,
+			errs = append(errs, check.OneOf(operation, path.Child("resourceRules", "operations"), admissionregistrationv1.OperationAll,
 				admissionregistrationv1.Connect, admissionregistrationv1.Create, admissionregistrationv1.Update)...)
 		}
 	}
@@ -89,7 +89,7 @@ func (e *expressions) conditions(conditions []admissionregistrationv1.MatchCondi
 			errs = append(errs, field.Required(path.Child("name"), ""))
 			continue
 		}
-		errs = append(errs, podspec.ValidateQualifiedName(condition.Name, path.Child("name"))...)
+		errs = append(errs, check.QualifiedName(condition.Name, path.Child("name"))...)
 		if slices.ContainsFunc(conditions[:i], func(c admissionregistrationv1.MatchCondition) bool { return c.Name == condition.Name }) {
 			errs = append(errs, field.Duplicate(path.Child("name"), condition.Name))
 		}

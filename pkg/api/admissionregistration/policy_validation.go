@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/util/jsonpath"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // policyCheck validates the part that both kinds of policies have.
@@ -68,7 +68,7 @@ func (c *policyCheck) common(failure *admissionregistrationv1.FailurePolicyType,
 	if failure == nil {
 		errs = append(errs, field.Required(path.Child("failurePolicy"), ""))
 	} else {
-		errs = append(errs, podspec.OneOf(*failure, path.Child("failurePolicy"), admissionregistrationv1.Fail, admissionregistrationv1.Ignore)...)
+		errs = append(errs, check.OneOf(*failure, path.Child("failurePolicy"), admissionregistrationv1.Fail, admissionregistrationv1.Ignore)...)
 	}
 	if kind != nil {
 		errs = append(errs, validateParamKind(kind, path.Child("paramKind"))...)
@@ -194,7 +194,7 @@ func (c *policyCheck) validation(v *admissionregistrationv1.Validation, k knows,
 		errs = append(errs, field.Invalid(path.Child("message"), v.Message, "message must not contain line breaks"))
 	}
 	if v.Reason != nil {
-		errs = append(errs, podspec.OneOf(*v.Reason, path.Child("reason"), metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonRequestEntityTooLarge)...)
+		errs = append(errs, check.OneOf(*v.Reason, path.Child("reason"), metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonRequestEntityTooLarge)...)
 	}
 	return errs
 }
@@ -203,7 +203,7 @@ func (c *policyCheck) annotation(a admissionregistrationv1.AuditAnnotation, k kn
 	if c.name == "" {
 		errs = append(errs, field.Invalid(path.Child("key"), a.Key, "requires metadata.name be non-empty"))
 	} else {
-		errs = append(errs, podspec.ValidateQualifiedName(c.name+"/"+a.Key, path.Child("key"))...)
+		errs = append(errs, check.QualifiedName(c.name+"/"+a.Key, path.Child("key"))...)
 	}
 	switch source := strings.TrimSpace(a.ValueExpression); {
 	case source == "":

@@ -9,7 +9,7 @@ import (
 	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 func defaultRule(rule *admissionregistrationv1.Rule) {
@@ -46,7 +46,7 @@ func validateRule(rule *admissionregistrationv1.RuleWithOperations, path *field.
 		errs = append(errs, field.Invalid(operations, rule.Operations, "if '*' is present, must not specify other operations"))
 	}
 	for i, operation := range rule.Operations {
-		errs = append(errs, podspec.OneOf(operation, operations.Index(i), admissionregistrationv1.OperationAll, admissionregistrationv1.Connect,
+		errs = append(errs, check.OneOf(operation, operations.Index(i), admissionregistrationv1.OperationAll, admissionregistrationv1.Connect,
 			admissionregistrationv1.Create, admissionregistrationv1.Delete, admissionregistrationv1.Update)...)
 	}
 	errs = append(errs, validateAll(rule.APIGroups, path.Child("apiGroups"), "API groups")...)
@@ -59,7 +59,7 @@ func validateRule(rule *admissionregistrationv1.RuleWithOperations, path *field.
 	}
 	errs = append(errs, validateResources(rule.Resources, path.Child("resources"))...)
 	if rule.Scope != nil {
-		errs = append(errs, podspec.OneOf(*rule.Scope, path.Child("scope"), admissionregistrationv1.AllScopes,
+		errs = append(errs, check.OneOf(*rule.Scope, path.Child("scope"), admissionregistrationv1.AllScopes,
 			admissionregistrationv1.ClusterScope, admissionregistrationv1.NamespacedScope)...)
 	}
 	return errs

@@ -13,7 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 	webhookapi "slowmo/pkg/api/webhook"
 )
 
@@ -79,10 +79,10 @@ func (c *webhookCheck) webhook(hook webhook, compiler *expressions, path *field.
 		errs = append(errs, validateRule(&hook.Rules[i], path.Child("rules").Index(i))...)
 	}
 	if policy := hook.FailurePolicy; policy != nil {
-		errs = append(errs, podspec.OneOf(*policy, path.Child("failurePolicy"), admissionregistrationv1.Fail, admissionregistrationv1.Ignore)...)
+		errs = append(errs, check.OneOf(*policy, path.Child("failurePolicy"), admissionregistrationv1.Fail, admissionregistrationv1.Ignore)...)
 	}
 	if policy := hook.MatchPolicy; policy != nil {
-		errs = append(errs, podspec.OneOf(*policy, path.Child("matchPolicy"), admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)...)
+		errs = append(errs, check.OneOf(*policy, path.Child("matchPolicy"), admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)...)
 	}
 	errs = append(errs, c.effects(hook.SideEffects, path.Child("sideEffects"))...)
 	if timeout := hook.TimeoutSeconds; timeout != nil && (*timeout > 30 || *timeout < 1) {
@@ -106,7 +106,7 @@ func (c *webhookCheck) webhook(hook webhook, compiler *expressions, path *field.
 }
 
 func validateReinvocation(policy admissionregistrationv1.ReinvocationPolicyType, path *field.Path) field.ErrorList {
-	return podspec.OneOf(policy, path, admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.NeverReinvocationPolicy)
+	return check.OneOf(policy, path, admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.NeverReinvocationPolicy)
 }
 
 // effects checks what else a webhook does when it is called. A new one may do nothing
@@ -117,7 +117,7 @@ func (c *webhookCheck) effects(effects *admissionregistrationv1.SideEffectClass,
 		allowed = append(slices.Clone(allowed), admissionregistrationv1.SideEffectClassSome, admissionregistrationv1.SideEffectClassUnknown)
 	}
 	if effects != nil {
-		return podspec.OneOf(*effects, path, allowed...)
+		return check.OneOf(*effects, path, allowed...)
 	}
 	var names []string
 	for _, class := range allowed {

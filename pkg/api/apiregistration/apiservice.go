@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // APIService is the resource apiservices. One without a service is served by the
@@ -113,7 +113,7 @@ func validateAPIService(obj api.Object) field.ErrorList {
 		errs = append(errs, field.Required(path.Child("group"), "only v1 may have an empty group and it better be legacy kube"))
 	}
 	if spec.Group != "" {
-		errs = append(errs, podspec.ValidateDNS1123Subdomain(spec.Group, path.Child("group"))...)
+		errs = append(errs, check.DNS1123Subdomain(spec.Group, path.Child("group"))...)
 	}
 	for _, problem := range validation.IsDNS1035Label(spec.Version) {
 		errs = append(errs, field.Invalid(path.Child("version"), spec.Version, problem))
@@ -177,7 +177,7 @@ func validateRemote(spec *apiregistrationv1.APIServiceSpec, path *field.Path) (e
 
 func validateStatus(obj, _ api.Object) (errs field.ErrorList) {
 	for i, c := range obj.(*apiregistrationv1.APIService).Status.Conditions {
-		errs = append(errs, podspec.OneOf(c.Status, field.NewPath("status", "conditions").Index(i).Child("status"),
+		errs = append(errs, check.OneOf(c.Status, field.NewPath("status", "conditions").Index(i).Child("status"),
 			apiregistrationv1.ConditionTrue, apiregistrationv1.ConditionFalse, apiregistrationv1.ConditionUnknown)...)
 	}
 	return errs

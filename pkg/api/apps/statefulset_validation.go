@@ -13,8 +13,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/claim"
-	"slowmo/pkg/api/core/podspec"
 )
 
 func validateStatefulSet(obj api.Object) field.ErrorList {
@@ -26,7 +26,7 @@ func validateStatefulSet(obj api.Object) field.ErrorList {
 	}
 	errs = append(errs, validateStatefulSetSizes(spec, path)...)
 	if spec.ServiceName != "" {
-		errs = append(errs, podspec.ValidateDNS1123Label(spec.ServiceName, path.Child("serviceName"))...)
+		errs = append(errs, check.DNS1123Label(spec.ServiceName, path.Child("serviceName"))...)
 	}
 	return append(errs, validateStatefulSetPods(spec, true, path)...)
 }
@@ -57,7 +57,7 @@ func validateStatefulSetSizes(spec *appsv1.StatefulSetSpec, path *field.Path) fi
 }
 
 func validateRetention(policy appsv1.PersistentVolumeClaimRetentionPolicyType, path *field.Path) field.ErrorList {
-	return podspec.OneOf(policy, path, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType)
+	return check.OneOf(policy, path, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType)
 }
 
 func validateStatefulSetStrategy(s *appsv1.StatefulSetUpdateStrategy, path *field.Path) field.ErrorList {

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/resources"
 )
 
@@ -45,7 +45,7 @@ func validateMetric(metric *autoscalingv2.MetricSpec, described versions, path *
 	if metric.Type == "" {
 		errs = append(errs, field.Required(path.Child("type"), "must specify a metric source type"))
 	}
-	known := podspec.OneOf(metric.Type, path.Child("type"), metricTypes...)
+	known := check.OneOf(metric.Type, path.Child("type"), metricTypes...)
 	errs = append(errs, known...)
 
 	sources := []source{
@@ -120,7 +120,7 @@ func validateContainerResource(s *autoscalingv2.ContainerResourceMetricSource, p
 	if s.Container == "" {
 		errs = append(errs, field.Required(path.Child("container"), "must specify a container"))
 	} else {
-		errs = append(errs, podspec.ValidateDNS1123Label(s.Container, path.Child("container"))...)
+		errs = append(errs, check.DNS1123Label(s.Container, path.Child("container"))...)
 	}
 	return append(errs, validateUsage(&s.Target, path.Child("target"))...)
 }

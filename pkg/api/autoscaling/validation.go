@@ -11,7 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 const (
@@ -136,7 +136,7 @@ func validateRules(rules *autoscalingv2.HPAScalingRules, path *field.Path) (errs
 		errs = append(errs, field.Invalid(window, seconds, fmt.Sprintf("must be less than or equal to %d", maxStabilizationSeconds)))
 	}
 	if policy := rules.SelectPolicy; policy != nil {
-		errs = append(errs, podspec.OneOf(*policy, path.Child("selectPolicy"), autoscalingv2.DisabledPolicySelect,
+		errs = append(errs, check.OneOf(*policy, path.Child("selectPolicy"), autoscalingv2.DisabledPolicySelect,
 			autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect)...)
 	}
 	policies := path.Child("policies")
@@ -153,7 +153,7 @@ func validateRules(rules *autoscalingv2.HPAScalingRules, path *field.Path) (errs
 }
 
 func validatePolicy(policy *autoscalingv2.HPAScalingPolicy, path *field.Path) field.ErrorList {
-	errs := podspec.OneOf(policy.Type, path.Child("type"), autoscalingv2.PercentScalingPolicy, autoscalingv2.PodsScalingPolicy)
+	errs := check.OneOf(policy.Type, path.Child("type"), autoscalingv2.PercentScalingPolicy, autoscalingv2.PodsScalingPolicy)
 	if policy.Value <= 0 {
 		errs = append(errs, field.Invalid(path.Child("value"), policy.Value, "must be greater than zero"))
 	}

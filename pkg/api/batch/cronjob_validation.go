@@ -13,7 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // maxCronJobName leaves room, in the 63 characters of a job's name, for the time
@@ -54,7 +54,7 @@ func validateCronJobSpec(spec, old *batchv1.CronJobSpec) (errs field.ErrorList) 
 	if old == nil || !ptr.Equal(old.TimeZone, spec.TimeZone) {
 		errs = append(errs, validateTimeZone(spec.TimeZone, path.Child("timeZone"))...)
 	}
-	errs = append(errs, podspec.OneOf(spec.ConcurrencyPolicy, path.Child("concurrencyPolicy"),
+	errs = append(errs, check.OneOf(spec.ConcurrencyPolicy, path.Child("concurrencyPolicy"),
 		batchv1.AllowConcurrent, batchv1.ForbidConcurrent, batchv1.ReplaceConcurrent)...)
 
 	template := path.Child("jobTemplate", "spec")

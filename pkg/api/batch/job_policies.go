@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 const (
@@ -61,12 +61,12 @@ func validateAction(action batchv1.PodFailurePolicyAction, limitsIndexes bool, p
 		batchv1.PodFailurePolicyActionFailJob, batchv1.PodFailurePolicyActionIgnore)
 }
 
-// named is podspec.OneOf for a value that has no default: it tells who left it out what there is.
+// named is check.OneOf for a value that has no default: it tells who left it out what there is.
 func named[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
 	if value == "" {
 		return field.ErrorList{field.Required(path, fmt.Sprintf("valid values: %q", allowed))}
 	}
-	return podspec.OneOf(value, path, allowed...)
+	return check.OneOf(value, path, allowed...)
 }
 
 func validatePatterns(patterns []batchv1.PodFailurePolicyOnPodConditionsPattern, path *field.Path) (errs field.ErrorList) {
@@ -75,7 +75,7 @@ func validatePatterns(patterns []batchv1.PodFailurePolicyOnPodConditionsPattern,
 	}
 	for i, pattern := range patterns {
 		path := path.Index(i)
-		errs = append(errs, podspec.ValidateQualifiedName(string(pattern.Type), path.Child("type"))...)
+		errs = append(errs, check.QualifiedName(string(pattern.Type), path.Child("type"))...)
 		errs = append(errs, named(pattern.Status, path.Child("status"), corev1.ConditionFalse, corev1.ConditionTrue, corev1.ConditionUnknown)...)
 	}
 	return errs

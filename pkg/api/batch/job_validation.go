@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/podspec"
 )
 
@@ -99,7 +100,7 @@ func validateSpec(spec *batchv1.JobSpec, path *field.Path) field.ErrorList {
 		}
 	}
 	if mode := spec.CompletionMode; mode != nil {
-		errs = append(errs, podspec.OneOf(*mode, path.Child("completionMode"), batchv1.NonIndexedCompletion, batchv1.IndexedCompletion)...)
+		errs = append(errs, check.OneOf(*mode, path.Child("completionMode"), batchv1.NonIndexedCompletion, batchv1.IndexedCompletion)...)
 	}
 	errs = append(errs, validateIndexed(spec, path)...)
 	if spec.PodFailurePolicy != nil {
@@ -183,9 +184,9 @@ func validateReplacementPolicy(spec *batchv1.JobSpec, path *field.Path) field.Er
 	case policy == nil:
 		return nil
 	case spec.PodFailurePolicy != nil:
-		return podspec.OneOf(*policy, path, batchv1.Failed)
+		return check.OneOf(*policy, path, batchv1.Failed)
 	default:
-		return podspec.OneOf(*policy, path, batchv1.Failed, batchv1.TerminatingOrFailed)
+		return check.OneOf(*policy, path, batchv1.Failed, batchv1.TerminatingOrFailed)
 	}
 }
 
@@ -198,6 +199,6 @@ func validateRestartPolicy(spec *batchv1.JobSpec, path *field.Path) field.ErrorL
 	case policy == corev1.RestartPolicyOnFailure && spec.PodFailurePolicy != nil:
 		return field.ErrorList{field.Invalid(path, policy, fmt.Sprintf("only %q is supported when podFailurePolicy is specified", corev1.RestartPolicyNever))}
 	default:
-		return podspec.OneOf(policy, path, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)
+		return check.OneOf(policy, path, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 const (
@@ -77,14 +77,14 @@ func validateOutcome(conditions []metav1.Condition) (errs field.ErrorList) {
 	known := 0
 	for i, c := range conditions {
 		path := field.NewPath("status", "conditions", fmt.Sprintf("[%d]", i)) // upstream's path has this dot
-		if wrong := podspec.OneOf(c.Type, path.Child("type"), issued, denied, failed); len(wrong) > 0 {
+		if wrong := check.OneOf(c.Type, path.Child("type"), issued, denied, failed); len(wrong) > 0 {
 			errs = append(errs, wrong...)
 			continue
 		}
 		if known++; known > 1 {
 			errs = append(errs, field.Invalid(path.Child("type"), c.Type, `There may be at most one condition with type "Issued", "Denied", or "Failed"`))
 		}
-		errs = append(errs, podspec.OneOf(c.Status, path.Child("status"), metav1.ConditionTrue)...)
+		errs = append(errs, check.OneOf(c.Status, path.Child("status"), metav1.ConditionTrue)...)
 	}
 	return append(errs, metav1validation.ValidateConditions(conditions, field.NewPath("status", "conditions"))...)
 }

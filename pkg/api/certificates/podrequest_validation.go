@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 )
 
 // Limits of a pod's request, times in seconds.
@@ -36,7 +37,7 @@ var stubPath = field.NewPath("spec", "stubPKCS10Request")
 
 func validatePodRequest(obj api.Object) field.ErrorList {
 	spec, path := &obj.(*certificatesv1.PodCertificateRequest).Spec, field.NewPath("spec")
-	errs := validateSigner(spec.SignerName, path.Child("signerName"))
+	errs := check.SignerName(spec.SignerName, path.Child("signerName"))
 	errs = append(errs, validateUserAnnotations(spec.UnverifiedUserAnnotations, path.Child("unverifiedUserAnnotations"))...)
 	for _, of := range []struct{ what, name, uid string }{
 		{"pod", spec.PodName, string(spec.PodUID)},
@@ -49,7 +50,7 @@ func validatePodRequest(obj api.Object) field.ErrorList {
 		errs = append(errs, validateUID(of.uid, path.Child(of.what+"UID"))...)
 	}
 	longest := int32(longestLifetime)
-	if isKubernetesSigner(spec.SignerName) {
+	if check.IsKubernetesSigner(spec.SignerName) {
 		longest = day
 	}
 	switch seconds := spec.MaxExpirationSeconds; {

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // requestRules says what a validation lets pass: what this write may set, and
@@ -86,7 +86,7 @@ func (r requestRules) request(csr *certificatesv1.CertificateSigningRequest) (er
 	if signer := path.Child("signerName"); !r.oldSigner && spec.SignerName == legacySigner {
 		errs = append(errs, field.Invalid(signer, spec.SignerName, "the legacy signerName is not allowed via this API version"))
 	} else {
-		errs = append(errs, validateSigner(spec.SignerName, signer)...)
+		errs = append(errs, check.SignerName(spec.SignerName, signer)...)
 	}
 	if seconds := spec.ExpirationSeconds; seconds != nil && *seconds < shortestLifetime {
 		errs = append(errs, field.Invalid(path.Child("expirationSeconds"), *seconds, "may not specify a duration less than 600 seconds (10 minutes)"))
@@ -157,7 +157,7 @@ func (r requestRules) usages(asked []certificatesv1.KeyUsage, path *field.Path) 
 	}
 	for i, usage := range asked {
 		if !r.anyUsage {
-			errs = append(errs, podspec.OneOf(usage, path.Index(i), usages...)...)
+			errs = append(errs, check.OneOf(usage, path.Index(i), usages...)...)
 		}
 	}
 	for i, usage := range asked {
@@ -182,7 +182,7 @@ func (r requestRules) conditions(conditions []certificatesv1.CertificateSigningR
 		if c.Status == "" {
 			errs = append(errs, field.Required(status, ""))
 		} else {
-			errs = append(errs, podspec.OneOf(c.Status, status, allowed...)...)
+			errs = append(errs, check.OneOf(c.Status, status, allowed...)...)
 		}
 		if seen.Has(c.Type) && !r.duplicates {
 			errs = append(errs, field.Duplicate(kind, c.Type))

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"strings"
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -15,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 )
 
 // ClusterTrustBundle is the resource clustertrustbundles: the roots that clients
@@ -64,12 +64,12 @@ func validateBundle(bundle *certificatesv1.ClusterTrustBundle, known string) (er
 		if name.value == "" {
 			continue
 		}
-		for _, problem := range bundleNameProblems(name.value, name.prefix, signer) {
+		for _, problem := range check.BundleName(name.value, name.prefix, signer) {
 			errs = append(errs, field.Invalid(name.path, name.value, problem))
 		}
 	}
 	if signer != "" {
-		errs = append(errs, validateSigner(signer, field.NewPath("spec", "signerName"))...)
+		errs = append(errs, check.SignerName(signer, field.NewPath("spec", "signerName"))...)
 	}
 	if known == "" || bundle.Spec.TrustBundle != known {
 		errs = append(errs, validateAnchors(bundle.Spec.TrustBundle, field.NewPath("spec", "trustBundle"))...)
@@ -81,23 +81,6 @@ func validateBundleUpdate(obj, old api.Object) field.ErrorList {
 	bundle, before := obj.(*certificatesv1.ClusterTrustBundle), old.(*certificatesv1.ClusterTrustBundle)
 	return append(validateBundle(bundle, before.Spec.TrustBundle),
 		apivalidation.ValidateImmutableField(bundle.Spec.SignerName, before.Spec.SignerName, field.NewPath("spec", "signerName"))...)
-}
-
-// bundleNameProblems says what is wrong with the name of a signer's bundle: it
-// begins with the signer's.
-func bundleNameProblems(name string, prefix bool, signer string) []string {
-	if signer == "" {
-		if strings.Contains(name, ":") {
-			return []string{`ClusterTrustBundle without signer name must not have ":" in its name`}
-		}
-		return apivalidation.NameIsDNSSubdomain(name, prefix)
-	}
-	start := strings.ReplaceAll(signer, "/", ":") + ":"
-	rest, ok := strings.CutPrefix(name, start)
-	if !ok {
-		return []string{fmt.Sprintf("ClusterTrustBundle for signerName %s must be named with prefix %s", signer, start)}
-	}
-	return apivalidation.NameIsDNSSubdomain(rest, prefix)
 }
 
 // maxBundle bounds the PEM of a bundle.

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // Endpoints is the resource endpoints, which EndpointSlices have replaced.
@@ -142,10 +142,10 @@ func validateEndpointPort(port *corev1.EndpointPort, named bool, path *field.Pat
 	if port.Protocol == "" {
 		errs = append(errs, field.Required(path.Child("protocol"), ""))
 	} else {
-		errs = append(errs, podspec.ValidateProtocol(port.Protocol, path.Child("protocol"))...)
+		errs = append(errs, check.Protocol(port.Protocol, path.Child("protocol"))...)
 	}
 	if port.AppProtocol != nil {
-		errs = append(errs, podspec.ValidateQualifiedName(*port.AppProtocol, path.Child("appProtocol"))...)
+		errs = append(errs, check.QualifiedName(*port.AppProtocol, path.Child("appProtocol"))...)
 	}
 	return errs
 }

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // Limits of the fields that a new event must have.
@@ -55,7 +55,7 @@ func validateNewEvent(e *corev1.Event, controller *field.Path) (errs field.Error
 	if e.ReportingController == "" {
 		errs = append(errs, field.Required(controller, ""))
 	}
-	errs = append(errs, podspec.ValidateQualifiedName(e.ReportingController, controller)...)
+	errs = append(errs, check.QualifiedName(e.ReportingController, controller)...)
 	errs = append(errs, validateEventText(e.ReportingInstance, "reportingInstance")...)
 	errs = append(errs, validateEventText(e.Action, "action")...)
 	errs = append(errs, validateEventText(e.Reason, "reason")...)

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/resources"
 )
 
@@ -32,7 +32,7 @@ func validateTaints(taints []corev1.Taint, path *field.Path) (errs field.ErrorLi
 		for _, msg := range validation.IsValidLabelValue(taint.Value) {
 			errs = append(errs, field.Invalid(path.Child("value"), taint.Value, msg))
 		}
-		errs = append(errs, podspec.ValidateTaintEffect(taint.Effect, false, path.Child("effect"))...)
+		errs = append(errs, check.TaintEffect(taint.Effect, false, path.Child("effect"))...)
 		key := corev1.Taint{Key: taint.Key, Effect: taint.Effect}
 		if seen.Has(key) {
 			duplicate := field.Duplicate(path, taint)

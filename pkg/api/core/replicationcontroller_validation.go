@@ -8,6 +8,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/podspec"
 )
 
@@ -47,7 +48,7 @@ func validateControllerTemplate(rc *corev1.ReplicationController, path *field.Pa
 		errs = append(errs, field.Invalid(path.Child("metadata", "labels"), template.Labels, "`selector` does not match template `labels`"))
 	}
 	errs = append(errs, podspec.ValidateTemplate(template, path)...)
-	errs = append(errs, podspec.OneOf(template.Spec.RestartPolicy, path.Child("spec", "restartPolicy"), corev1.RestartPolicyAlways)...)
+	errs = append(errs, check.OneOf(template.Spec.RestartPolicy, path.Child("spec", "restartPolicy"), corev1.RestartPolicyAlways)...)
 	if template.Spec.ActiveDeadlineSeconds != nil {
 		errs = append(errs, field.Forbidden(path.Child("spec", "activeDeadlineSeconds"), "activeDeadlineSeconds in ReplicationController is not Supported"))
 	}

@@ -11,7 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // Limits of a slice. Controllers stay far below them.
@@ -78,7 +78,7 @@ func validateEndpoint(e *discoveryv1.Endpoint, kind discoveryv1.AddressType, pat
 		}
 	}
 	if e.Hostname != nil {
-		errs = append(errs, podspec.ValidateDNS1123Label(*e.Hostname, path.Child("hostname"))...)
+		errs = append(errs, check.DNS1123Label(*e.Hostname, path.Child("hostname"))...)
 	}
 	if e.Hints != nil {
 		errs = append(errs, validateHints(e.Hints, path.Child("hints"))...)
@@ -143,7 +143,7 @@ func validatePorts(ports []discoveryv1.EndpointPort, path *field.Path) (errs fie
 		path := path.Index(i)
 		name := ptr.Deref(port.Name, "")
 		if name != "" {
-			errs = append(errs, podspec.ValidateDNS1123Label(name, path.Child("name"))...)
+			errs = append(errs, check.DNS1123Label(name, path.Child("name"))...)
 		}
 		if names.Has(name) {
 			errs = append(errs, field.Duplicate(path.Child("name"), port.Name))
@@ -152,7 +152,7 @@ func validatePorts(ports []discoveryv1.EndpointPort, path *field.Path) (errs fie
 		if port.Protocol == nil {
 			errs = append(errs, field.Required(path.Child("protocol"), ""))
 		} else {
-			errs = append(errs, podspec.ValidateProtocol(*port.Protocol, path.Child("protocol"))...)
+			errs = append(errs, check.Protocol(*port.Protocol, path.Child("protocol"))...)
 		}
 		if port.Port != nil {
 			for _, msg := range validation.IsValidPortNum(int(*port.Port)) {
@@ -160,7 +160,7 @@ func validatePorts(ports []discoveryv1.EndpointPort, path *field.Path) (errs fie
 			}
 		}
 		if port.AppProtocol != nil {
-			errs = append(errs, podspec.ValidateQualifiedName(*port.AppProtocol, path.Child("appProtocol"))...)
+			errs = append(errs, check.QualifiedName(*port.AppProtocol, path.Child("appProtocol"))...)
 		}
 	}
 	return errs

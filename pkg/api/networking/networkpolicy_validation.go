@@ -11,7 +11,7 @@ import (
 	netutils "k8s.io/utils/net"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // policyCheck validates a policy. What an update finds in the stored policy
@@ -60,7 +60,7 @@ func validatePolicyTypes(types []networkingv1.PolicyType) (errs field.ErrorList)
 		return field.ErrorList{field.Invalid(path, types, "may not specify more than two policyTypes")}
 	}
 	for i, kind := range types {
-		errs = append(errs, podspec.OneOf(kind, path.Index(i), networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress)...)
+		errs = append(errs, check.OneOf(kind, path.Index(i), networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress)...)
 	}
 	return errs
 }
@@ -71,7 +71,7 @@ func (c *policyCheck) selector(selector *metav1.LabelSelector, path *field.Path)
 
 func validatePolicyPort(port *networkingv1.NetworkPolicyPort, path *field.Path) (errs field.ErrorList) {
 	if port.Protocol != nil {
-		errs = podspec.OneOf(*port.Protocol, path.Child("protocol"), corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
+		errs = check.OneOf(*port.Protocol, path.Child("protocol"), corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
 	}
 	end := path.Child("endPort")
 	switch {
@@ -79,19 +79,19 @@ func validatePolicyPort(port *networkingv1.NetworkPolicyPort, path *field.Path) 
 		errs = append(errs, field.Invalid(end, *port.EndPort, "may not be specified when `port` is not specified"))
 	case port.Port == nil:
 	case port.Port.Type == intstr.Int:
-		errs = append(errs, podspec.ValidatePort(*port.Port, path.Child("port"))...)
+		errs = append(errs, check.Port(*port.Port, path.Child("port"))...)
 		if port.EndPort == nil {
 			break
 		}
 		if *port.EndPort < port.Port.IntVal {
 			errs = append(errs, field.Invalid(end, *port.EndPort, "must be greater than or equal to `port`"))
 		}
-		errs = append(errs, podspec.ValidatePort(intstr.FromInt32(*port.EndPort), end)...)
+		errs = append(errs, check.Port(intstr.FromInt32(*port.EndPort), end)...)
 	default:
 		if port.EndPort != nil {
 			errs = append(errs, field.Invalid(end, *port.EndPort, "may not be specified when `port` is non-numeric"))
 		}
-		errs = append(errs, podspec.ValidatePort(*port.Port, path.Child("port"))...)
+		errs = append(errs, check.Port(*port.Port, path.Child("port"))...)
 	}
 	return errs
 }

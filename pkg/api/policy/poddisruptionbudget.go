@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // PodDisruptionBudget is the resource poddisruptionbudgets: how many of some pods
@@ -103,7 +103,7 @@ func validate(obj api.Object) (errs field.ErrorList) {
 	}
 	errs = append(errs, metav1validation.ValidateLabelSelector(spec.Selector, metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))...)
 	if policy := spec.UnhealthyPodEvictionPolicy; policy != nil {
-		errs = append(errs, podspec.OneOf(*policy, path.Child("unhealthyPodEvictionPolicy"), policyv1.AlwaysAllow, policyv1.IfHealthyBudget)...)
+		errs = append(errs, check.OneOf(*policy, path.Child("unhealthyPodEvictionPolicy"), policyv1.AlwaysAllow, policyv1.IfHealthyBudget)...)
 	}
 	return errs
 }

@@ -15,7 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // CSIDriver is the resource csidrivers: what a driver of volumes wants of the cluster.
@@ -129,12 +129,12 @@ func validateDriver(spec *storagev1.CSIDriverSpec) (errs field.ErrorList) {
 	required("podInfoOnMount", spec.PodInfoOnMount)
 	required("storageCapacity", spec.StorageCapacity)
 	if policy := spec.FSGroupPolicy; policy != nil {
-		errs = append(errs, podspec.OneOf(*policy, path.Child("fsGroupPolicy"),
+		errs = append(errs, check.OneOf(*policy, path.Child("fsGroupPolicy"),
 			storagev1.FileFSGroupPolicy, storagev1.NoneFSGroupPolicy, storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy)...)
 	}
 	errs = append(errs, validateTokenRequests(spec.TokenRequests, path.Child("tokenRequests"))...)
 	for _, mode := range spec.VolumeLifecycleModes {
-		errs = append(errs, podspec.OneOf(mode, path.Child("volumeLifecycleModes"),
+		errs = append(errs, check.OneOf(mode, path.Child("volumeLifecycleModes"),
 			storagev1.VolumeLifecyclePersistent, storagev1.VolumeLifecycleEphemeral)...)
 	}
 	required("seLinuxMount", spec.SELinuxMount)

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/volumesource"
 )
 
@@ -101,7 +101,7 @@ func validateTopologyKeys(keys []string, path *field.Path) (errs field.ErrorList
 			errs = append(errs, field.Duplicate(path, key))
 		}
 		seen.Insert(key)
-		errs = append(errs, podspec.ValidateQualifiedName(key, path)...)
+		errs = append(errs, check.QualifiedName(key, path)...)
 	}
 	return errs
 }

@@ -4,7 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/volumesource"
 )
 
@@ -49,7 +49,7 @@ func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, path *field.
 	}
 	alone, shared := false, false
 	for _, mode := range modes {
-		wrong := podspec.OneOf(mode, path, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)
+		wrong := check.OneOf(mode, path, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)
 		errs = append(errs, wrong...)
 		alone = alone || mode == corev1.ReadWriteOncePod
 		shared = shared || mode != corev1.ReadWriteOncePod && len(wrong) == 0

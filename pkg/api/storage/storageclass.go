@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // StorageClass is the resource storageclasses: the sorts of volumes that claims
@@ -103,13 +103,13 @@ func validateStorageClass(obj api.Object) (errs field.ErrorList) {
 	}
 	errs = append(errs, validateParameters(class.Parameters, field.NewPath("parameters"))...)
 	if policy := class.ReclaimPolicy; policy != nil && *policy != "" {
-		errs = append(errs, podspec.OneOf(*policy, field.NewPath("reclaimPolicy"),
+		errs = append(errs, check.OneOf(*policy, field.NewPath("reclaimPolicy"),
 			corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain)...)
 	}
 	if mode := class.VolumeBindingMode; mode == nil {
 		errs = append(errs, field.Required(field.NewPath("volumeBindingMode"), ""))
 	} else {
-		errs = append(errs, podspec.OneOf(*mode, field.NewPath("volumeBindingMode"),
+		errs = append(errs, check.OneOf(*mode, field.NewPath("volumeBindingMode"),
 			storagev1.VolumeBindingImmediate, storagev1.VolumeBindingWaitForFirstConsumer)...)
 	}
 	errs = append(errs, validateTopologies(class.AllowedTopologies, field.NewPath("allowedTopologies"))...)

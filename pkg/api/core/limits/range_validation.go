@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/resources"
 )
 
@@ -36,7 +36,7 @@ func validateLimitType(limit corev1.LimitType, path *field.Path) field.ErrorList
 	case corev1.LimitTypePod, corev1.LimitTypeContainer, corev1.LimitTypePersistentVolumeClaim:
 		return nil
 	}
-	errs := podspec.ValidateQualifiedName(string(limit), path)
+	errs := check.QualifiedName(string(limit), path)
 	if len(errs) == 0 && !strings.Contains(string(limit), "/") {
 		errs = append(errs, field.Invalid(path, string(limit), "must be a standard limit type or fully qualified"))
 	}

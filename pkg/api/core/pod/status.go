@@ -8,7 +8,7 @@ import (
 	netutils "k8s.io/utils/net"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // validatePodStatus checks what a kubelet, or a scheduler, says of a pod.
@@ -16,12 +16,12 @@ func validatePodStatus(obj, old api.Object) (errs field.ErrorList) {
 	pod, before := obj.(*corev1.Pod), old.(*corev1.Pod)
 	path := field.NewPath("status")
 	if name := pod.Status.NominatedNodeName; name != "" {
-		errs = append(errs, podspec.ValidateDNS1123Subdomain(name, path.Child("nominatedNodeName"))...)
+		errs = append(errs, check.DNS1123Subdomain(name, path.Child("nominatedNodeName"))...)
 	}
 	for i, c := range pod.Status.Conditions {
 		// Conditions of the system have short names, those of others a domain.
 		if !systemConditions.Has(c.Type) {
-			errs = append(errs, podspec.ValidateQualifiedName(string(c.Type), path.Child("conditions").Index(i).Child("Type"))...)
+			errs = append(errs, check.QualifiedName(string(c.Type), path.Child("conditions").Index(i).Child("Type"))...)
 		}
 	}
 	errs = append(errs, validatePodIPs(pod.Status.PodIPs, path.Child("podIPs"))...)

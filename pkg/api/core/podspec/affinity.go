@@ -5,6 +5,8 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/check"
 )
 
 // validateAffinity checks near what a pod is to run and near what not.
@@ -86,7 +88,7 @@ func validateNodeRequirement(r *corev1.NodeSelectorRequirement, path *field.Path
 	}
 	errs = append(errs, metav1validation.ValidateLabelName(r.Key, path.Child("key"))...)
 	for i, value := range r.Values {
-		errs = append(errs, invalid(value, values.Index(i), validation.IsValidLabelValue)...)
+		errs = append(errs, check.Text(value, values.Index(i), validation.IsValidLabelValue)...)
 	}
 	return errs
 }
@@ -105,7 +107,7 @@ func validateNodeFieldRequirement(r *corev1.NodeSelectorRequirement, path *field
 		return append(errs, field.Invalid(path.Child("key"), r.Key, "not a valid field selector key"))
 	}
 	for i, value := range r.Values {
-		errs = append(errs, ValidateDNS1123Subdomain(value, path.Child("values").Index(i))...)
+		errs = append(errs, check.DNS1123Subdomain(value, path.Child("values").Index(i))...)
 	}
 	return errs
 }
@@ -127,7 +129,7 @@ func validatePodTerm(term *corev1.PodAffinityTerm, path *field.Path) field.Error
 	errs := metav1validation.ValidateLabelSelector(term.LabelSelector, options, path.Child("labelSelector"))
 	errs = append(errs, metav1validation.ValidateLabelSelector(term.NamespaceSelector, options, path.Child("namespaceSelector"))...)
 	for _, name := range term.Namespaces {
-		errs = append(errs, ValidateDNS1123Label(name, path.Child("namespace"))...)
+		errs = append(errs, check.DNS1123Label(name, path.Child("namespace"))...)
 	}
 	errs = append(errs, validateLabelKeys(term.MatchLabelKeys, term.LabelSelector != nil, path.Child("matchLabelKeys"))...)
 	errs = append(errs, validateLabelKeys(term.MismatchLabelKeys, term.LabelSelector != nil, path.Child("mismatchLabelKeys"))...)

@@ -7,6 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/check"
 )
 
 func (c *checker) validateContainers(path *field.Path) (errs field.ErrorList) {
@@ -65,19 +67,19 @@ func (c *checker) validateContainer(container *corev1.Container, path *field.Pat
 	if container.Name == "" {
 		errs = append(errs, field.Required(path.Child("name"), ""))
 	} else {
-		errs = append(errs, ValidateDNS1123Label(container.Name, path.Child("name"))...)
+		errs = append(errs, check.DNS1123Label(container.Name, path.Child("name"))...)
 	}
 	if container.Image == "" {
 		errs = append(errs, field.Required(path.Child("image"), ""))
 	}
-	errs = append(errs, required(container.TerminationMessagePolicy, path.Child("terminationMessagePolicy"),
+	errs = append(errs, check.Required(container.TerminationMessagePolicy, path.Child("terminationMessagePolicy"),
 		corev1.TerminationMessageFallbackToLogsOnError, corev1.TerminationMessageReadFile)...)
 	errs = append(errs, validatePorts(container.Ports, path.Child("ports"))...)
 	errs = append(errs, validateEnv(container.Env, path.Child("env"))...)
 	errs = append(errs, validateEnvFrom(container.EnvFrom, path.Child("envFrom"))...)
 	errs = append(errs, c.validateMounts(container, path.Child("volumeMounts"))...)
 	errs = append(errs, c.validateDevices(container, path.Child("volumeDevices"))...)
-	errs = append(errs, required(container.ImagePullPolicy, path.Child("imagePullPolicy"),
+	errs = append(errs, check.Required(container.ImagePullPolicy, path.Child("imagePullPolicy"),
 		corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
 	errs = append(errs, c.validateResources(&container.Resources, path.Child("resources"))...)
 	errs = append(errs, validateResizePolicy(container.ResizePolicy, c.spec.RestartPolicy, path.Child("resizePolicy"))...)
@@ -89,7 +91,7 @@ func (c *checker) validateContainer(container *corev1.Container, path *field.Pat
 // https://kep.k8s.io/5307
 func validateRestartPolicy(container *corev1.Container, path *field.Path) (errs field.ErrorList) {
 	if container.RestartPolicy != nil {
-		errs = append(errs, OneOf(*container.RestartPolicy, path.Child("restartPolicy"),
+		errs = append(errs, check.OneOf(*container.RestartPolicy, path.Child("restartPolicy"),
 			corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure)...)
 	} else if len(container.RestartPolicyRules) > 0 {
 		errs = append(errs, field.Required(path.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))
@@ -122,7 +124,7 @@ func validatePorts(ports []corev1.ContainerPort, path *field.Path) (errs field.E
 		if port.Protocol == "" {
 			errs = append(errs, field.Required(path.Child("protocol"), ""))
 		} else {
-			errs = append(errs, ValidateProtocol(port.Protocol, path.Child("protocol"))...)
+			errs = append(errs, check.Protocol(port.Protocol, path.Child("protocol"))...)
 		}
 	}
 	return errs

@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/check"
 )
 
 // Limits of resolv.conf.
@@ -43,7 +45,7 @@ func validateDNSConfig(config *corev1.PodDNSConfig, policy corev1.DNSPolicy, pat
 		if search == "." {
 			continue
 		}
-		errs = append(errs, invalid(strings.TrimSuffix(search, "."), searches.Index(i), validation.IsDNS1123SubdomainWithUnderscore)...)
+		errs = append(errs, check.Text(strings.TrimSuffix(search, "."), searches.Index(i), validation.IsDNS1123SubdomainWithUnderscore)...)
 	}
 	for i, option := range config.Options {
 		if option.Name == "" {
@@ -58,7 +60,7 @@ func validateHostAliases(aliases []corev1.HostAlias, path *field.Path) (errs fie
 		path := path.Index(i)
 		errs = append(errs, validation.IsValidIPForLegacyField(path.Child("ip"), alias.IP, true, nil)...)
 		for j, hostname := range alias.Hostnames {
-			errs = append(errs, ValidateDNS1123Subdomain(hostname, path.Child("hostnames").Index(j))...)
+			errs = append(errs, check.DNS1123Subdomain(hostname, path.Child("hostnames").Index(j))...)
 		}
 	}
 	return errs

@@ -4,6 +4,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/check"
 )
 
 const (
@@ -18,7 +20,7 @@ func validateEnv(vars []corev1.EnvVar, path *field.Path) (errs field.ErrorList) 
 		if v.Name == "" {
 			errs = append(errs, field.Required(path.Child("name"), ""))
 		} else {
-			errs = append(errs, invalid(v.Name, path.Child("name"), validation.IsRelaxedEnvVarName)...)
+			errs = append(errs, check.Text(v.Name, path.Child("name"), validation.IsRelaxedEnvVarName)...)
 		}
 		if v.ValueFrom != nil {
 			errs = append(errs, validateEnvSource(v, path.Child("valueFrom"))...)
@@ -60,18 +62,18 @@ func validateEnvSource(v *corev1.EnvVar, path *field.Path) (errs field.ErrorList
 }
 
 func validateKeyRef(name, key string, path *field.Path) field.ErrorList {
-	errs := ValidateDNS1123Subdomain(name, path.Child("name"))
+	errs := check.DNS1123Subdomain(name, path.Child("name"))
 	if key == "" {
 		return append(errs, field.Required(path.Child("key"), ""))
 	}
-	return append(errs, invalid(key, path.Child("key"), validation.IsConfigMapKey)...)
+	return append(errs, check.Text(key, path.Child("key"), validation.IsConfigMapKey)...)
 }
 
 func validateEnvFrom(sources []corev1.EnvFromSource, path *field.Path) (errs field.ErrorList) {
 	for i, source := range sources {
 		at, n := path.Index(i), 0
 		if source.Prefix != "" {
-			errs = append(errs, invalid(source.Prefix, at.Child("prefix"), validation.IsRelaxedEnvVarName)...)
+			errs = append(errs, check.Text(source.Prefix, at.Child("prefix"), validation.IsRelaxedEnvVarName)...)
 		}
 		if ref := source.ConfigMapRef; ref != nil {
 			n++
@@ -95,5 +97,5 @@ func validateNameRef(name string, path *field.Path) field.ErrorList {
 	if name == "" {
 		return field.ErrorList{field.Required(path.Child("name"), "")}
 	}
-	return ValidateDNS1123Subdomain(name, path.Child("name"))
+	return check.DNS1123Subdomain(name, path.Child("name"))
 }

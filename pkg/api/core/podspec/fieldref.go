@@ -7,8 +7,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/check"
 )
 
 // The downward API: what a container may read of its own pod.
@@ -38,13 +39,13 @@ func validateFieldRef(ref *corev1.ObjectFieldSelector, allowed []string, path *f
 	case ref.APIVersion != "v1":
 		return field.ErrorList{field.Invalid(path.Child("fieldPath"), ref.FieldPath, "error converting fieldPath: unsupported pod version: "+ref.APIVersion)}
 	case hasKey && name == "metadata.annotations":
-		return invalid(strings.ToLower(key), path, func(s string) []string { return validation.IsQualifiedName(s) })
+		return check.QualifiedName(strings.ToLower(key), path)
 	case hasKey && name == "metadata.labels":
-		return ValidateQualifiedName(key, path)
+		return check.QualifiedName(key, path)
 	case hasKey || !slices.Contains(knownFields, ref.FieldPath):
 		return field.ErrorList{field.Invalid(path.Child("fieldPath"), ref.FieldPath, "error converting fieldPath: field label not supported: "+ref.FieldPath)}
 	}
-	return OneOf(ref.FieldPath, path.Child("fieldPath"), allowed...)
+	return check.OneOf(ref.FieldPath, path.Child("fieldPath"), allowed...)
 }
 
 // cutSubscript splits metadata.labels['key'].

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/volumesource"
 )
 
@@ -59,7 +60,7 @@ func validateSubPath(mount *corev1.VolumeMount, at, list *field.Path) (errs fiel
 func validateMountMode(mount *corev1.VolumeMount, security *corev1.SecurityContext, path *field.Path) (errs field.ErrorList) {
 	if p := mount.MountPropagation; p != nil {
 		privileged := security != nil && security.Privileged != nil && *security.Privileged
-		errs = append(errs, OneOf(*p, path.Child("mountPropagation"), corev1.MountPropagationBidirectional,
+		errs = append(errs, check.OneOf(*p, path.Child("mountPropagation"), corev1.MountPropagationBidirectional,
 			corev1.MountPropagationHostToContainer, corev1.MountPropagationNone)...)
 		if *p == corev1.MountPropagationBidirectional && !privileged {
 			errs = append(errs, field.Forbidden(path.Child("mountPropagation"), "Bidirectional mount propagation is available only to privileged containers"))
@@ -71,7 +72,7 @@ func validateMountMode(mount *corev1.VolumeMount, security *corev1.SecurityConte
 	}
 	path = path.Child("recursiveReadOnly")
 	if *r != corev1.RecursiveReadOnlyEnabled && *r != corev1.RecursiveReadOnlyIfPossible {
-		return append(errs, OneOf(*r, path, corev1.RecursiveReadOnlyDisabled, corev1.RecursiveReadOnlyIfPossible, corev1.RecursiveReadOnlyEnabled)...)
+		return append(errs, check.OneOf(*r, path, corev1.RecursiveReadOnlyDisabled, corev1.RecursiveReadOnlyIfPossible, corev1.RecursiveReadOnlyEnabled)...)
 	}
 	if !mount.ReadOnly {
 		errs = append(errs, field.Forbidden(path, "may only be specified when readOnly is true"))

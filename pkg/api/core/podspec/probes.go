@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/volumesource"
 )
 
@@ -100,7 +101,7 @@ func (h handler) validate(grace int64, path *field.Path) field.ErrorList {
 		return nil
 	})
 	handlers.Check("httpGet", h.http != nil, func(path *field.Path) field.ErrorList { return validateHTTPGet(h.http, path) })
-	handlers.Check("tcpSocket", h.tcp != nil, func(path *field.Path) field.ErrorList { return ValidatePort(h.tcp.Port, path.Child("port")) })
+	handlers.Check("tcpSocket", h.tcp != nil, func(path *field.Path) field.ErrorList { return check.Port(h.tcp.Port, path.Child("port")) })
 	handlers.Check("grpc", h.grpc != nil, func(path *field.Path) field.ErrorList { return validatePortNumber(h.grpc.Port, path.Child("port")) })
 	handlers.Check("sleep", h.sleep != nil, func(path *field.Path) field.ErrorList {
 		if h.sleep.Seconds >= 0 && h.sleep.Seconds <= grace {
@@ -119,10 +120,10 @@ func validateHTTPGet(get *corev1.HTTPGetAction, path *field.Path) (errs field.Er
 	if get.Path == "" {
 		errs = append(errs, field.Required(path.Child("path"), ""))
 	}
-	errs = append(errs, ValidatePort(get.Port, path.Child("port"))...)
-	errs = append(errs, OneOf(get.Scheme, path.Child("scheme"), corev1.URISchemeHTTP, corev1.URISchemeHTTPS)...)
+	errs = append(errs, check.Port(get.Port, path.Child("port"))...)
+	errs = append(errs, check.OneOf(get.Scheme, path.Child("scheme"), corev1.URISchemeHTTP, corev1.URISchemeHTTPS)...)
 	for _, header := range get.HTTPHeaders {
-		errs = append(errs, invalid(header.Name, path.Child("httpHeaders"), validation.IsHTTPHeaderName)...)
+		errs = append(errs, check.Text(header.Name, path.Child("httpHeaders"), validation.IsHTTPHeaderName)...)
 	}
 	return errs
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	resourcehelper "k8s.io/component-helpers/resource"
 
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/resources"
 )
 
@@ -107,8 +108,8 @@ func validateResizePolicy(policies []corev1.ContainerResizePolicy, restart corev
 			errs = append(errs, field.Duplicate(path, p.ResourceName))
 		}
 		seen.Insert(p.ResourceName)
-		errs = append(errs, required(p.ResourceName, path, corev1.ResourceCPU, corev1.ResourceMemory)...)
-		errs = append(errs, required(p.RestartPolicy, path, corev1.NotRequired, corev1.RestartContainer)...)
+		errs = append(errs, check.Required(p.ResourceName, path, corev1.ResourceCPU, corev1.ResourceMemory)...)
+		errs = append(errs, check.Required(p.RestartPolicy, path, corev1.NotRequired, corev1.RestartContainer)...)
 		if restart == corev1.RestartPolicyNever && p.RestartPolicy != corev1.NotRequired {
 			errs = append(errs, field.Invalid(path, p.RestartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"))
 		}

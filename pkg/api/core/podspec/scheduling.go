@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/check"
 )
 
 // ValidateTolerations checks which taints of nodes a pod puts up with.
@@ -37,10 +39,10 @@ func ValidateTolerations(tolerations []corev1.Toleration, path *field.Path) (err
 				errs = append(errs, field.Invalid(operator, t, "value must be empty when `operator` is 'Exists'"))
 			}
 		default:
-			errs = append(errs, OneOf(t.Operator, operator, corev1.TolerationOpEqual, corev1.TolerationOpExists)...)
+			errs = append(errs, check.OneOf(t.Operator, operator, corev1.TolerationOpEqual, corev1.TolerationOpExists)...)
 		}
 		if t.Effect != "" {
-			errs = append(errs, ValidateTaintEffect(t.Effect, true, path.Child("effect"))...)
+			errs = append(errs, check.TaintEffect(t.Effect, true, path.Child("effect"))...)
 		}
 	}
 	return errs
@@ -60,7 +62,7 @@ func validateSpread(constraints []corev1.TopologySpreadConstraint, path *field.P
 		} else {
 			errs = append(errs, metav1validation.ValidateLabelName(c.TopologyKey, path.Child("topologyKey"))...)
 		}
-		errs = append(errs, OneOf(c.WhenUnsatisfiable, path.Child("whenUnsatisfiable"), corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
+		errs = append(errs, check.OneOf(c.WhenUnsatisfiable, path.Child("whenUnsatisfiable"), corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
 		for _, other := range constraints[i+1:] {
 			if c.TopologyKey == other.TopologyKey && c.WhenUnsatisfiable == other.WhenUnsatisfiable {
 				errs = append(errs, field.Duplicate(path.Child("{topologyKey, whenUnsatisfiable}"), fmt.Sprintf("{%v, %v}", c.TopologyKey, c.WhenUnsatisfiable)))
@@ -92,18 +94,18 @@ func validateInclusion(policy *corev1.NodeInclusionPolicy, path *field.Path) fie
 	if policy == nil {
 		return nil
 	}
-	return OneOf(*policy, path, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)
+	return check.OneOf(*policy, path, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)
 }
 
 // validateGates checks what a pod waits for before it counts as ready, and before it is scheduled.
 func validateGates(spec *corev1.PodSpec, path *field.Path) (errs field.ErrorList) {
 	for i, gate := range spec.ReadinessGates {
-		errs = append(errs, ValidateQualifiedName(string(gate.ConditionType), path.Child("readinessGates").Index(i).Child("conditionType"))...)
+		errs = append(errs, check.QualifiedName(string(gate.ConditionType), path.Child("readinessGates").Index(i).Child("conditionType"))...)
 	}
 	seen := sets.New[string]()
 	for i, gate := range spec.SchedulingGates {
 		path := path.Child("schedulingGates").Index(i)
-		errs = append(errs, ValidateQualifiedName(gate.Name, path)...)
+		errs = append(errs, check.QualifiedName(gate.Name, path)...)
 		if seen.Has(gate.Name) {
 			errs = append(errs, field.Duplicate(path, gate.Name))
 		}

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/volumesource"
 )
 
@@ -34,11 +35,11 @@ func (c *checker) validatePodSecurity(path *field.Path) (errs field.ErrorList) {
 	}
 	errs = append(errs, validateSysctls(sc.Sysctls, path.Child("sysctls"))...)
 	if policy := sc.FSGroupChangePolicy; policy != nil {
-		errs = append(errs, OneOf(*policy, path.Child("fsGroupChangePolicy"), corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
+		errs = append(errs, check.OneOf(*policy, path.Child("fsGroupChangePolicy"), corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
 	}
 	errs = append(errs, validateSeccomp(sc.SeccompProfile, path.Child("seccompProfile"))...)
 	if policy := sc.SupplementalGroupsPolicy; policy != nil {
-		errs = append(errs, OneOf(*policy, path.Child("supplementalGroupsPolicy"), corev1.SupplementalGroupsPolicyMerge, corev1.SupplementalGroupsPolicyStrict)...)
+		errs = append(errs, check.OneOf(*policy, path.Child("supplementalGroupsPolicy"), corev1.SupplementalGroupsPolicyMerge, corev1.SupplementalGroupsPolicyStrict)...)
 	}
 	return append(errs, validateAppArmor(sc.AppArmorProfile, path.Child("appArmorProfile"))...)
 }
@@ -83,7 +84,7 @@ func validateSeccomp(p *corev1.SeccompProfile, path *field.Path) field.ErrorList
 	if p.Type == "" {
 		return append(errs, field.Required(path.Child("type"), "type is required when seccompProfile is set"))
 	}
-	return append(errs, OneOf(p.Type, path.Child("type"),
+	return append(errs, check.OneOf(p.Type, path.Child("type"),
 		corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeUnconfined)...)
 }
 
@@ -109,7 +110,7 @@ func validateAppArmor(p *corev1.AppArmorProfile, path *field.Path) field.ErrorLi
 	case "":
 		return field.ErrorList{field.Required(path.Child("type"), "type is required when appArmorProfile is set")}
 	default:
-		return OneOf(p.Type, path.Child("type"), corev1.AppArmorProfileTypeLocalhost, corev1.AppArmorProfileTypeRuntimeDefault, corev1.AppArmorProfileTypeUnconfined)
+		return check.OneOf(p.Type, path.Child("type"), corev1.AppArmorProfileTypeLocalhost, corev1.AppArmorProfileTypeRuntimeDefault, corev1.AppArmorProfileTypeUnconfined)
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ func (c *checker) validateSecurity(sc *corev1.SecurityContext, path *field.Path)
 		errs = append(errs, validateID(*sc.RunAsGroup, path.Child("runAsGroup"), validation.IsValidGroupID)...)
 	}
 	if mount := sc.ProcMount; mount != nil {
-		errs = append(errs, OneOf(*mount, path.Child("procMount"), corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
+		errs = append(errs, check.OneOf(*mount, path.Child("procMount"), corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
 		if *mount == corev1.UnmaskedProcMount && (c.spec.HostUsers == nil || *c.spec.HostUsers) {
 			errs = append(errs, field.Invalid(path.Child("procMount"), sc.ProcMount, "`hostUsers` must be false to use `Unmasked`"))
 		}

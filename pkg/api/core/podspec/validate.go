@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/check"
 )
 
 // AllowPrivileged says whether privileged containers are admitted in this
@@ -40,9 +42,9 @@ func (c *checker) validate(path *field.Path) field.ErrorList {
 	errs = append(errs, c.validateEphemeralContainers(path.Child("ephemeralContainers"))...)
 	errs = append(errs, c.validatePodResources(path.Child("resources"))...)
 	errs = append(errs, c.validateHostPorts(path.Child("containers"))...)
-	errs = append(errs, required(spec.RestartPolicy, path.Child("restartPolicy"),
+	errs = append(errs, check.Required(spec.RestartPolicy, path.Child("restartPolicy"),
 		corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)...)
-	errs = append(errs, required(spec.DNSPolicy, path.Child("dnsPolicy"),
+	errs = append(errs, check.Required(spec.DNSPolicy, path.Child("dnsPolicy"),
 		corev1.DNSClusterFirstWithHostNet, corev1.DNSClusterFirst, corev1.DNSDefault, corev1.DNSNone)...)
 	errs = append(errs, metav1validation.ValidateLabels(spec.NodeSelector, path.Child("nodeSelector"))...)
 	errs = append(errs, c.validatePodSecurity(path)...)
@@ -61,19 +63,19 @@ func (c *checker) validate(path *field.Path) field.ErrorList {
 func (c *checker) validateNames(path *field.Path) (errs field.ErrorList) {
 	spec := c.spec
 	if spec.ServiceAccountName != "" {
-		errs = append(errs, ValidateDNS1123Subdomain(spec.ServiceAccountName, path.Child("serviceAccountName"))...)
+		errs = append(errs, check.DNS1123Subdomain(spec.ServiceAccountName, path.Child("serviceAccountName"))...)
 	}
 	if spec.NodeName != "" {
-		errs = append(errs, ValidateDNS1123Subdomain(spec.NodeName, path.Child("nodeName"))...)
+		errs = append(errs, check.DNS1123Subdomain(spec.NodeName, path.Child("nodeName"))...)
 	}
 	if seconds := spec.ActiveDeadlineSeconds; seconds != nil && (*seconds < 1 || *seconds > math.MaxInt32) {
 		errs = append(errs, field.Invalid(path.Child("activeDeadlineSeconds"), *seconds, validation.InclusiveRangeError(1, math.MaxInt32)))
 	}
 	if spec.Hostname != "" {
-		errs = append(errs, ValidateDNS1123Label(spec.Hostname, path.Child("hostname"))...)
+		errs = append(errs, check.DNS1123Label(spec.Hostname, path.Child("hostname"))...)
 	}
 	if spec.Subdomain != "" {
-		errs = append(errs, ValidateDNS1123Label(spec.Subdomain, path.Child("subdomain"))...)
+		errs = append(errs, check.DNS1123Label(spec.Subdomain, path.Child("subdomain"))...)
 	}
 	return errs
 }
@@ -81,19 +83,19 @@ func (c *checker) validateNames(path *field.Path) (errs field.ErrorList) {
 func (c *checker) validatePriority(path *field.Path) (errs field.ErrorList) {
 	spec := c.spec
 	if spec.PriorityClassName != "" {
-		errs = append(errs, ValidateDNS1123Subdomain(spec.PriorityClassName, path.Child("priorityClassName"))...)
+		errs = append(errs, check.DNS1123Subdomain(spec.PriorityClassName, path.Child("priorityClassName"))...)
 	}
 	if spec.RuntimeClassName != nil {
-		errs = append(errs, ValidateDNS1123Subdomain(*spec.RuntimeClassName, path.Child("runtimeClassName"))...)
+		errs = append(errs, check.DNS1123Subdomain(*spec.RuntimeClassName, path.Child("runtimeClassName"))...)
 	}
 	if spec.PreemptionPolicy != nil {
-		errs = append(errs, required(*spec.PreemptionPolicy, path.Child("preemptionPolicy"), corev1.PreemptLowerPriority, corev1.PreemptNever)...)
+		errs = append(errs, check.Required(*spec.PreemptionPolicy, path.Child("preemptionPolicy"), corev1.PreemptLowerPriority, corev1.PreemptNever)...)
 	}
 	if spec.Overhead != nil {
 		errs = append(errs, c.validateResources(&corev1.ResourceRequirements{Limits: spec.Overhead}, path.Child("overhead"))...)
 	}
 	if spec.OS != nil {
-		errs = append(errs, required(spec.OS.Name, path.Child("os", "name"), corev1.Linux, corev1.Windows)...)
+		errs = append(errs, check.Required(spec.OS.Name, path.Child("os", "name"), corev1.Linux, corev1.Windows)...)
 	}
 	return errs
 }
@@ -110,7 +112,7 @@ func (c *checker) validateClaims(path *field.Path) (errs field.ErrorList) {
 		if claim.Name == "" {
 			errs = append(errs, field.Required(path.Child("name"), ""))
 		} else {
-			errs = append(errs, ValidateDNS1123Label(claim.Name, path.Child("name"))...)
+			errs = append(errs, check.DNS1123Label(claim.Name, path.Child("name"))...)
 		}
 		switch {
 		case claim.ResourceClaimName != nil && claim.ResourceClaimTemplateName != nil:
@@ -118,9 +120,9 @@ func (c *checker) validateClaims(path *field.Path) (errs field.ErrorList) {
 		case claim.ResourceClaimName == nil && claim.ResourceClaimTemplateName == nil:
 			errs = append(errs, field.Invalid(path, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"))
 		case claim.ResourceClaimName != nil:
-			errs = append(errs, ValidateDNS1123Subdomain(*claim.ResourceClaimName, path.Child("resourceClaimName"))...)
+			errs = append(errs, check.DNS1123Subdomain(*claim.ResourceClaimName, path.Child("resourceClaimName"))...)
 		default:
-			errs = append(errs, ValidateDNS1123Subdomain(*claim.ResourceClaimTemplateName, path.Child("resourceClaimTemplateName"))...)
+			errs = append(errs, check.DNS1123Subdomain(*claim.ResourceClaimTemplateName, path.Child("resourceClaimTemplateName"))...)
 		}
 	}
 	return errs

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/claim"
 	"slowmo/pkg/api/core/volumesource"
 )
@@ -21,7 +22,7 @@ func (c *checker) validateVolumes(path *field.Path) (errs field.ErrorList) {
 		if v.Name == "" {
 			found = append(found, field.Required(path.Child("name"), ""))
 		} else {
-			found = append(found, ValidateDNS1123Label(v.Name, path.Child("name"))...)
+			found = append(found, check.DNS1123Label(v.Name, path.Child("name"))...)
 		}
 		if _, ok := c.volumes[v.Name]; ok {
 			found = append(found, field.Duplicate(path.Child("name"), v.Name))
@@ -130,7 +131,7 @@ func validateCSI(csi *corev1.CSIVolumeSource, path *field.Path) field.ErrorList 
 	case ref.Name == "":
 		errs = append(errs, field.Required(path.Child("nodePublishSecretRef", "name"), ""))
 	default:
-		errs = append(errs, ValidateDNS1123Subdomain(ref.Name, path.Child("name"))...)
+		errs = append(errs, check.DNS1123Subdomain(ref.Name, path.Child("name"))...)
 	}
 	return errs
 }
@@ -158,5 +159,5 @@ func (c *checker) validateImage(image *corev1.ImageVolumeSource, path *field.Pat
 	if c.isPod {
 		errs = requireText(path.Child("reference"), image.Reference)
 	}
-	return append(errs, required(image.PullPolicy, path.Child("pullPolicy"), corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
+	return append(errs, check.Required(image.PullPolicy, path.Child("pullPolicy"), corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
 }

@@ -11,7 +11,7 @@ import (
 	netutils "k8s.io/utils/net"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // validateClusterIPs checks addresses, families and the policy against each other.
@@ -54,14 +54,14 @@ func validateFamilies(spec *corev1.ServiceSpec, path *field.Path) (errs field.Er
 	seen := sets.New[corev1.IPFamily]()
 	for i, family := range spec.IPFamilies {
 		path := path.Child("ipFamilies").Index(i)
-		errs = append(errs, podspec.OneOf(family, path, corev1.IPv4Protocol, corev1.IPv6Protocol)...)
+		errs = append(errs, check.OneOf(family, path, corev1.IPv4Protocol, corev1.IPv6Protocol)...)
 		if seen.Has(family) {
 			errs = append(errs, field.Duplicate(path, family))
 		}
 		seen.Insert(family)
 	}
 	if policy := spec.IPFamilyPolicy; policy != nil {
-		errs = append(errs, podspec.OneOf(*policy, path.Child("ipFamilyPolicy"), corev1.IPFamilyPolicyPreferDualStack,
+		errs = append(errs, check.OneOf(*policy, path.Child("ipFamilyPolicy"), corev1.IPFamilyPolicyPreferDualStack,
 			corev1.IPFamilyPolicyRequireDualStack, corev1.IPFamilyPolicySingleStack)...)
 	}
 	return errs
@@ -172,10 +172,10 @@ func validateServiceStatus(obj, _ api.Object) (errs field.ErrorList) {
 		case ingress.IP == "" && ingress.IPMode != nil:
 			errs = append(errs, field.Forbidden(path.Child("ipMode"), "may not be specified when `ip` is not set"))
 		case ingress.IPMode != nil:
-			errs = append(errs, podspec.OneOf(*ingress.IPMode, path.Child("ipMode"), corev1.LoadBalancerIPModeProxy, corev1.LoadBalancerIPModeVIP)...)
+			errs = append(errs, check.OneOf(*ingress.IPMode, path.Child("ipMode"), corev1.LoadBalancerIPModeProxy, corev1.LoadBalancerIPModeVIP)...)
 		}
 		if ingress.Hostname != "" {
-			errs = append(errs, podspec.ValidateDNS1123Subdomain(ingress.Hostname, path.Child("hostname"))...)
+			errs = append(errs, check.DNS1123Subdomain(ingress.Hostname, path.Child("hostname"))...)
 			if len(validation.IsValidIPForLegacyField(path, ingress.Hostname, true, nil)) == 0 {
 				errs = append(errs, field.Invalid(path.Child("hostname"), ingress.Hostname, "must be a DNS name, not an IP address"))
 			}

@@ -70,11 +70,11 @@ func TestValidate(t *testing.T) {
 		"affinity": {`{sessionAffinity: Sticky, ports: [{port: 80}]}`,
 			[]string{`spec.sessionAffinity: Unsupported value: "Sticky": supported values: "ClientIP", "None"`}},
 	} {
-		check(t, name, validateService(serviceOf(t, c.spec)), c.want)
+		expect(t, name, validateService(serviceOf(t, c.spec)), c.want)
 	}
 }
 
-func check(t *testing.T, name string, errs field.ErrorList, want []string) {
+func expect(t *testing.T, name string, errs field.ErrorList, want []string) {
 	t.Helper()
 	var got []string
 	for _, err := range errs {
@@ -106,12 +106,12 @@ func TestUpdateKeepsWhatWasAllocated(t *testing.T) {
 	s = old.DeepCopy()
 	s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, "example.com"
 	prepareServiceUpdate(t.Context(), s, old)
-	check(t, "to ExternalName", validateServiceUpdate(s, old), nil)
+	expect(t, "to ExternalName", validateServiceUpdate(s, old), nil)
 
 	s = old.DeepCopy()
 	s.Spec.ClusterIP, s.Spec.ClusterIPs = "10.0.0.2", []string{"10.0.0.2"}
 	prepareServiceUpdate(t.Context(), s, old)
-	check(t, "another address", validateServiceUpdate(s, old), []string{`spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set`})
+	expect(t, "another address", validateServiceUpdate(s, old), []string{`spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set`})
 }
 
 func TestCells(t *testing.T) {

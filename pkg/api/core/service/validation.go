@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/check"
 )
 
 // kubeletPort may not be opened to the outside by a load balancer.
@@ -36,7 +36,7 @@ func validateService(obj api.Object) field.ErrorList {
 	if spec.Type == "" {
 		errs = append(errs, field.Required(path.Child("type"), ""))
 	} else {
-		errs = append(errs, podspec.OneOf(spec.Type, path.Child("type"), corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName,
+		errs = append(errs, check.OneOf(spec.Type, path.Child("type"), corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName,
 			corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)...)
 	}
 	errs = append(errs, validateNodePorts(spec, path.Child("ports"))...)
@@ -84,7 +84,7 @@ func validateExternalName(spec *corev1.ServiceSpec, path *field.Path) (errs fiel
 	if name == "" {
 		return append(errs, field.Required(path.Child("externalName"), ""))
 	}
-	return append(errs, podspec.ValidateDNS1123Subdomain(name, path.Child("externalName"))...)
+	return append(errs, check.DNS1123Subdomain(name, path.Child("externalName"))...)
 }
 
 func validateServicePorts(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
@@ -95,7 +95,7 @@ func validateServicePorts(spec *corev1.ServiceSpec, path *field.Path) (errs fiel
 		case port.Name == "" && len(spec.Ports) > 1:
 			errs = append(errs, field.Required(path.Child("name"), ""))
 		case port.Name != "":
-			errs = append(errs, podspec.ValidateDNS1123Label(port.Name, path.Child("name"))...)
+			errs = append(errs, check.DNS1123Label(port.Name, path.Child("name"))...)
 			if names.Has(port.Name) {
 				errs = append(errs, field.Duplicate(path.Child("name"), port.Name))
 			}
@@ -107,11 +107,11 @@ func validateServicePorts(spec *corev1.ServiceSpec, path *field.Path) (errs fiel
 		if port.Protocol == "" {
 			errs = append(errs, field.Required(path.Child("protocol"), ""))
 		} else {
-			errs = append(errs, podspec.ValidateProtocol(port.Protocol, path.Child("protocol"))...)
+			errs = append(errs, check.Protocol(port.Protocol, path.Child("protocol"))...)
 		}
-		errs = append(errs, podspec.ValidatePort(port.TargetPort, path.Child("targetPort"))...)
+		errs = append(errs, check.Port(port.TargetPort, path.Child("targetPort"))...)
 		if port.AppProtocol != nil {
-			errs = append(errs, podspec.ValidateQualifiedName(*port.AppProtocol, path.Child("appProtocol"))...)
+			errs = append(errs, check.QualifiedName(*port.AppProtocol, path.Child("appProtocol"))...)
 		}
 	}
 	return errs
@@ -160,7 +160,7 @@ func validateServiceAffinity(spec *corev1.ServiceSpec, path *field.Path) (errs f
 				fmt.Sprintf("must be greater than 0 and less than %d", longest)))
 		}
 	default:
-		errs = podspec.OneOf(spec.SessionAffinity, path.Child("sessionAffinity"), corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
+		errs = check.OneOf(spec.SessionAffinity, path.Child("sessionAffinity"), corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
 	}
 	return errs
 }
@@ -183,7 +183,7 @@ func validateBalancer(spec *corev1.ServiceSpec, path *field.Path) (errs field.Er
 	}
 	if class := spec.LoadBalancerClass; class != nil {
 		if isBalancer {
-			errs = append(errs, podspec.ValidateQualifiedName(*class, path.Child("loadBalancerClass"))...)
+			errs = append(errs, check.QualifiedName(*class, path.Child("loadBalancerClass"))...)
 		} else {
 			errs = append(errs, field.Forbidden(path.Child("loadBalancerClass"), message))
 		}
@@ -199,7 +199,7 @@ func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) (errs field.Err
 	case isExternal(spec) && policy == "":
 		errs = append(errs, field.Required(external, ""))
 	case isExternal(spec):
-		errs = append(errs, podspec.OneOf(policy, external, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
+		errs = append(errs, check.OneOf(policy, external, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
 	}
 	health := path.Child("healthCheckNodePort")
 	switch {
@@ -213,12 +213,12 @@ func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) (errs field.Err
 		}
 	}
 	if policy := spec.InternalTrafficPolicy; policy != nil {
-		errs = append(errs, podspec.OneOf(*policy, path.Child("internalTrafficPolicy"), corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)...)
+		errs = append(errs, check.OneOf(*policy, path.Child("internalTrafficPolicy"), corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)...)
 	} else if hasClusterIP(spec) {
 		errs = append(errs, field.Required(path.Child("internalTrafficPolicy"), ""))
 	}
 	if d := spec.TrafficDistribution; d != nil {
-		errs = append(errs, podspec.OneOf(*d, path.Child("trafficDistribution"), corev1.ServiceTrafficDistributionPreferClose,
+		errs = append(errs, check.OneOf(*d, path.Child("trafficDistribution"), corev1.ServiceTrafficDistributionPreferClose,
 			corev1.ServiceTrafficDistributionPreferSameNode, corev1.ServiceTrafficDistributionPreferSameZone)...)
 	}
 	return errs

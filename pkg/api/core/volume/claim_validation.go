@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/claim"
-	"slowmo/pkg/api/core/podspec"
 	"slowmo/pkg/api/core/resources"
 )
 
@@ -125,7 +125,7 @@ func validateClaimStatus(obj, _ api.Object) (errs field.ErrorList) {
 // validateClaimResource checks the name of what a claim can have: of what
 // Kubernetes knows, storage alone.
 func validateClaimResource(name corev1.ResourceName, path *field.Path) field.ErrorList {
-	errs := podspec.ValidateQualifiedName(string(name), path)
+	errs := check.QualifiedName(string(name), path)
 	native := !strings.Contains(string(name), "/") || strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
 	if len(errs) == 0 && native && name != corev1.ResourceStorage {
 		errs = append(errs, field.NotSupported(path, string(name), []corev1.ResourceName{corev1.ResourceStorage}))

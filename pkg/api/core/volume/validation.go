@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/podspec"
 	"slowmo/pkg/api/core/resources"
 )
@@ -22,7 +23,7 @@ func validateVolume(obj api.Object) (errs field.ErrorList) {
 	errs = append(errs, validateModes(spec.AccessModes, at.Child("accessModes"))...)
 	errs = append(errs, validateCapacity(spec.Capacity, at.Child("capacity"))...)
 	if policy := spec.PersistentVolumeReclaimPolicy; policy != "" {
-		errs = append(errs, podspec.OneOf(policy, at.Child("persistentVolumeReclaimPolicy"),
+		errs = append(errs, check.OneOf(policy, at.Child("persistentVolumeReclaimPolicy"),
 			corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRecycle, corev1.PersistentVolumeReclaimRetain)...)
 	}
 	if spec.NodeAffinity != nil {
@@ -33,10 +34,10 @@ func validateVolume(obj api.Object) (errs field.ErrorList) {
 		errs = append(errs, field.Forbidden(at.Child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'"))
 	}
 	if spec.StorageClassName != "" {
-		errs = append(errs, podspec.ValidateDNS1123Subdomain(spec.StorageClassName, at.Child("storageClassName"))...)
+		errs = append(errs, check.DNS1123Subdomain(spec.StorageClassName, at.Child("storageClassName"))...)
 	}
 	if mode := spec.VolumeMode; mode != nil {
-		errs = append(errs, podspec.OneOf(*mode, at.Child("volumeMode"), corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+		errs = append(errs, check.OneOf(*mode, at.Child("volumeMode"), corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
 	}
 	if class := spec.VolumeAttributesClassName; class != nil {
 		errs = append(errs, validateAttributesClass(*class, spec.CSI != nil, at)...)
@@ -50,7 +51,7 @@ func validateModes(modes []corev1.PersistentVolumeAccessMode, at *field.Path) (e
 	}
 	shared := []corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce}
 	for _, mode := range modes {
-		errs = append(errs, podspec.OneOf(mode, at, append(shared, corev1.ReadWriteOncePod)...)...)
+		errs = append(errs, check.OneOf(mode, at, append(shared, corev1.ReadWriteOncePod)...)...)
 	}
 	isShared := func(mode corev1.PersistentVolumeAccessMode) bool { return slices.Contains(shared, mode) }
 	if slices.Contains(modes, corev1.ReadWriteOncePod) && slices.ContainsFunc(modes, isShared) {
@@ -87,7 +88,7 @@ func validateAttributesClass(class string, hasDriver bool, at *field.Path) (errs
 	if class == "" {
 		errs = append(errs, field.Required(at.Child("volumeAttributesClassName"), "an empty string is disallowed"))
 	} else {
-		errs = append(errs, podspec.ValidateDNS1123Subdomain(class, at.Child("volumeAttributesClassName"))...)
+		errs = append(errs, check.DNS1123Subdomain(class, at.Child("volumeAttributesClassName"))...)
 	}
 	if !hasDriver {
 		errs = append(errs, field.Required(at.Child("csi"), "has to be specified when using volumeAttributesClassName"))

@@ -1,22 +1,23 @@
-package certificates
+package check
 
 import (
 	"fmt"
 	"strings"
 
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// isKubernetesSigner reports whether a signer is of Kubernetes' own domain.
-func isKubernetesSigner(name string) bool {
+// IsKubernetesSigner reports whether a signer is of Kubernetes' own domain.
+func IsKubernetesSigner(name string) bool {
 	host, _, _ := strings.Cut(name, "/")
 	return host == "kubernetes.io" || strings.HasSuffix(host, ".kubernetes.io")
 }
 
-// validateSigner checks that the name of a signer is a domain and a path, and
+// SignerName checks that the name of a signer is a domain and a path, and
 // short enough to become the name of an object.
-func validateSigner(name string, path *field.Path) (errs field.ErrorList) {
+func SignerName(name string, path *field.Path) (errs field.ErrorList) {
 	if name == "" {
 		return field.ErrorList{field.Required(path, "")}
 	}
@@ -40,6 +41,23 @@ func validateSigner(name string, path *field.Path) (errs field.ErrorList) {
 		errs = append(errs, field.TooLong(path, "", longest))
 	}
 	return errs
+}
+
+// BundleName says what is wrong with the name of a signer's bundle: it
+// begins with the signer's.
+func BundleName(name string, prefix bool, signer string) []string {
+	if signer == "" {
+		if strings.Contains(name, ":") {
+			return []string{`ClusterTrustBundle without signer name must not have ":" in its name`}
+		}
+		return apivalidation.NameIsDNSSubdomain(name, prefix)
+	}
+	start := strings.ReplaceAll(signer, "/", ":") + ":"
+	rest, ok := strings.CutPrefix(name, start)
+	if !ok {
+		return []string{fmt.Sprintf("ClusterTrustBundle for signerName %s must be named with prefix %s", signer, start)}
+	}
+	return apivalidation.NameIsDNSSubdomain(rest, prefix)
 }
 
 // validateLabels checks each part between dots, up to the first that is wrong.
