@@ -36,7 +36,7 @@ func TestLimit(t *testing.T) {
 			<-leave
 		}
 	}))
-	nobody, admin := &request.User{Name: "n"}, &request.User{Name: "a", Groups: []string{request.GroupMasters}}
+	nobody, admin := &request.User{Name: "n", Groups: []string{request.GroupAuthenticated}}, &request.User{Name: "a", Groups: []string{request.GroupMasters}}
 	held := make(chan int)
 	hold := func(path string) {
 		go func() { held <- ask(handler, "GET", path, nobody).Code }()

@@ -3,6 +3,8 @@ package apiserver
 import (
 	"net/http"
 
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+
 	"slowmo/pkg/apiserver/fairness"
 	"slowmo/pkg/apiserver/request"
 )
@@ -11,10 +13,18 @@ import (
 // watch counts until it is going; connections to pods and nodes, whose time is
 // not the server's, only have to come through.
 func (s *Server) limited(next http.Handler) http.Handler {
-	limiter := fairness.New(s.MaxRequests + s.MaxMutating)
+	limiter, schemas := fairness.New(s.MaxRequests+s.MaxMutating), s.Schemas
+	if schemas == nil {
+		schemas = fairness.Builtin()
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := request.From(r.Context())
-		leave, err := limiter.Enter(r.Context(), state.User, state.Info)
+		class := schemas.Classify(state.User, state.Info)
+		if !state.Info.LongRunning() || state.Info.Verb == "watch" {
+			w.Header().Set(flowcontrolv1.ResponseHeaderMatchedFlowSchemaUID, string(class.SchemaUID))
+			w.Header().Set(flowcontrolv1.ResponseHeaderMatchedPriorityLevelConfigurationUID, string(class.LevelUID))
+		}
+		leave, err := limiter.Enter(r.Context(), class, state.User, state.Info)
 		if err != nil {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "Too many requests, please try again later.", http.StatusTooManyRequests)

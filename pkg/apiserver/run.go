@@ -22,6 +22,7 @@ import (
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/bootstrap"
 	"slowmo/pkg/apiserver/connect"
+	"slowmo/pkg/apiserver/fairness"
 	"slowmo/pkg/apiserver/openapi"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/rest"
@@ -232,6 +233,11 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, &component.UsageError{Err: err}
 	}
+	schemas := fairness.NewSchemas(p.store)
+	if err := schemas.Load(ctx); err != nil {
+		return nil, err
+	}
+	p.followers = append(p.followers, schemas.Run)
 	if p.ranges, err = p.newRanges(); err != nil {
 		return nil, err
 	}
@@ -257,6 +263,7 @@ func (p *process) newServer(ctx context.Context) (*Server, error) {
 			KubeletClient: p.identity.kubeletClient, KubeletCA: p.identity.kubeletCA}),
 		Auditor:     p.auditor(),
 		Tracer:      p.tracer.TracerProvider,
+		Schemas:     schemas,
 		Routes:      routes,
 		Address:     p.address,
 		TLS:         p.identity.tlsConfig(),

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/fairness"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/rest"
 	"slowmo/pkg/component"
@@ -34,6 +35,7 @@ type Config struct {
 	Admission     request.Admission
 	Auditor       request.Auditor      // nil: no audit
 	Tracer        trace.TracerProvider // nil: no spans
+	Schemas       *fairness.Schemas    // nil: those of a new cluster
 
 	// What resources do beside storing; see package rest. May be nil.
 	Listers    map[string]rest.Lister

@@ -62,12 +62,12 @@ func TestDispatcher(t *testing.T) {
 }
 
 func TestSeats(t *testing.T) {
-	d := newDispatcher(600, shares)
+	d := newDispatcher(735, shares)
 	var got []string
 	for _, l := range d.levels {
 		got = append(got, fmt.Sprintf("%s %d/%d", l.name, l.nominal, l.reserved))
 	}
-	want := "node-high 100/75 system 75/50 leader-election 25/25 workload-high 100/50 workload-low 250/25 global-default 50/25"
+	want := "node-high 120/90 system 90/60 leader-election 30/30 workload-high 120/60 workload-low 300/30 global-default 60/30 catch-all 15/15"
 	if strings.Join(got, " ") != want {
 		t.Errorf("%s", got)
 	}

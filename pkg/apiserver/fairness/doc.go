@@ -1,9 +1,9 @@
 // Package fairness decides which requests run when more come than the server
 // can take at once.
 //
-// Each request belongs to a flow, the user who sends it, and by what it asks for
-// to a level, as upstream's suggested flow schemas have it (levels.go). The
-// server has a number of seats. Two rules share them out (dispatcher.go):
+// Each request belongs to a flow, the user who sends it, and to a level, by the
+// FlowSchemas that are stored (schemas.go, rules.go). The server has a number of
+// seats. Two rules share them out (dispatcher.go):
 //
 //   - Between levels: a level may use any free seat but those that others
 //     reserve, so a flood of lists never keeps a node's Lease from being renewed.
@@ -14,7 +14,8 @@
 // time. Beyond either a request is turned away, and its client told to come
 // again in a second.
 //
-//	leave, err := limiter.Enter(ctx, user, info)   // blocks while the request waits
+//	class := schemas.Classify(user, info)
+//	leave, err := limiter.Enter(ctx, class, user, info) // blocks while the request waits
 //	if err != nil { 429 }
 //	defer leave()                                  // or earlier: a watch once it is going
 //

@@ -2,13 +2,12 @@ package fairness
 
 import (
 	"slices"
-	"strings"
 
 	"slowmo/pkg/apiserver/request"
 )
 
 // share is a level's part of the seats, in the words and numbers of upstream's
-// suggested PriorityLevelConfigurations.
+// PriorityLevelConfigurations. What the stored ones say of seats does not count.
 type share struct {
 	name   string
 	shares int // of the sum of all
@@ -22,39 +21,21 @@ var shares = []share{
 	{"workload-high", 40, 50},
 	{"workload-low", 100, 90},
 	{"global-default", 20, 50},
+	{"catch-all", 5, 0},
 }
 
-// exempt is the level of what never waits.
-const exempt = "exempt"
-
-// class is what a request is for the limiter: upstream's FlowSchema.
-type class struct {
-	schema, level string
-	covers        func(*request.User, *request.Info) bool
-}
-
-// classes are asked in this order. The last one covers everything.
-var classes = []class{
-	{"exempt", exempt, func(u *request.User, _ *request.Info) bool { return u.In(request.GroupMasters) }},
-	{"probes", exempt, func(_ *request.User, i *request.Info) bool { return !i.IsResource && probe(i.Path) }},
-	{"system-node-high", "node-high", func(u *request.User, i *request.Info) bool {
-		return u.In(request.GroupNodes) && (renewal(i) || i.Resource == "nodes" && i.APIGroup == "")
-	}},
-	{"system-nodes", "system", func(u *request.User, _ *request.Info) bool { return u.In(request.GroupNodes) }},
+// seats is the level whose seats a request of class c takes. One that this
+// server has no seats for takes those of everybody else.
+func seats(c Class, info *request.Info) string {
 	// Upstream keeps seats for the Leases of its own components alone. A Lease
 	// that is not renewed is a fail-over whoever holds it.
-	{"system-leader-election", "leader-election", func(_ *request.User, i *request.Info) bool { return renewal(i) }},
-	{"kube-controller-manager", "workload-high", func(u *request.User, _ *request.Info) bool { return u.Name == "system:kube-controller-manager" }},
-	{"kube-scheduler", "workload-high", func(u *request.User, _ *request.Info) bool { return u.Name == "system:kube-scheduler" }},
-	{"kube-system-service-accounts", "workload-high", func(u *request.User, _ *request.Info) bool {
-		return u.In(request.GroupServiceAccounts + ":kube-system")
-	}},
-	{"service-accounts", "workload-low", func(u *request.User, _ *request.Info) bool { return u.In(request.GroupServiceAccounts) }},
-	{"global-default", "global-default", func(*request.User, *request.Info) bool { return true }},
-}
-
-func classify(user *request.User, info *request.Info) class {
-	return classes[slices.IndexFunc(classes, func(c class) bool { return c.covers(user, info) })]
+	if renewal(info) && c.Level != "node-high" {
+		return "leader-election"
+	}
+	if slices.ContainsFunc(shares, func(s share) bool { return s.name == c.Level }) {
+		return c.Level
+	}
+	return "global-default"
 }
 
 // renewal says whether a request is one of those that keep a Lease.
@@ -65,15 +46,6 @@ func renewal(info *request.Info) bool {
 	switch info.Verb {
 	case "get", "create", "update", "patch":
 		return true
-	}
-	return false
-}
-
-func probe(path string) bool {
-	for _, root := range []string{"/livez", "/readyz", "/healthz"} {
-		if path == root || strings.HasPrefix(path, root+"/") {
-			return true
-		}
 	}
 	return false
 }

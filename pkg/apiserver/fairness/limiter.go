@@ -38,18 +38,17 @@ func New(seats int) *Limiter {
 	return l
 }
 
-// Enter blocks until the request may run, and returns what to call when it is
+// Enter blocks until the request, which is of class c, may run, and returns what to call when it is
 // done; a second call does nothing. It returns ErrTooMany when the queue is full,
 // the wait is too long or ctx ends.
-func (l *Limiter) Enter(ctx context.Context, user *request.User, info *request.Info) (leave func(), err error) {
-	c := classify(user, info)
-	labels := meter{c.level, c.schema, kindOf(info)}
-	if c.level == exempt || l.queue == nil {
+func (l *Limiter) Enter(ctx context.Context, c Class, user *request.User, info *request.Info) (leave func(), err error) {
+	labels := meter{c.Level, c.Schema, kindOf(info), c.exempt}
+	if c.exempt || l.queue == nil {
 		labels.dispatched(0)
 		return sync.OnceFunc(labels.done), nil
 	}
 	l.mu.Lock()
-	t := l.queue.arrive(l.queue.level(c.level), user.Name)
+	t := l.queue.arrive(l.queue.level(seats(c, info)), user.Name)
 	l.mu.Unlock()
 	if t == nil {
 		labels.rejected("queue-full", 0)

@@ -43,7 +43,10 @@ var (
 )
 
 // meter counts one request under its labels.
-type meter struct{ level, schema, kind string }
+type meter struct {
+	level, schema, kind string
+	exempt              bool
+}
 
 func kindOf(info *request.Info) string {
 	if info.ReadOnly() {
@@ -58,7 +61,7 @@ func (m meter) queued(by float64) {
 }
 
 func (m meter) dispatched(waited time.Duration) {
-	if m.level != exempt {
+	if !m.exempt {
 		inflight.WithLabelValues(m.kind).Inc()
 	}
 	executing.WithLabelValues(m.level, m.schema).Inc()
@@ -67,7 +70,7 @@ func (m meter) dispatched(waited time.Duration) {
 }
 
 func (m meter) done() {
-	if m.level != exempt {
+	if !m.exempt {
 		inflight.WithLabelValues(m.kind).Dec()
 	}
 	executing.WithLabelValues(m.level, m.schema).Dec()
