@@ -8,7 +8,6 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -133,9 +132,6 @@ func (c *conn) step() error {
 	frame, err := c.framer.ReadFrame()
 	if err == nil {
 		err = c.handle(frame)
-		if _, ok := frame.(*http2.WindowUpdateFrame); ok {
-			runtime.Gosched()
-		}
 	}
 	var of http2.StreamError
 	if errors.As(err, &of) {

@@ -164,14 +164,8 @@ func (c *conn) write(p []byte) error {
 	if err := c.socket.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
 		return err
 	}
-	write := func() error {
-		_, err := c.socket.Write(p)
-		return err
-	}
-	if below, ok := c.socket.NetConn().(*gathering); ok && len(p) > frameSize {
-		return below.gather(write)
-	}
-	return write()
+	_, err := c.socket.Write(p)
+	return err
 }
 
 // wakeAll has all that wait look again.
