@@ -3,6 +3,7 @@ package cri
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -132,16 +133,27 @@ func readSandboxes(ctx context.Context, r Runtime, selector map[string]string) (
 		return nil, fmt.Errorf("list sandboxes: %w", err)
 	}
 	for _, s := range list.Items {
-		st, err := r.PodSandboxStatus(ctx, &runtimeapi.PodSandboxStatusRequest{PodSandboxId: s.Id})
-		if IsNotFound(err) {
-			continue // removed since the list
-		}
+		st, err := readSandbox(ctx, r, s.Id)
 		if err != nil {
-			return nil, fmt.Errorf("sandbox status: %w", err)
+			return nil, err
 		}
-		sandboxes = append(sandboxes, st.Status)
+		if st != nil { // not removed since the list
+			sandboxes = append(sandboxes, st)
+		}
 	}
 	return sandboxes, nil
+}
+
+// readSandbox returns nil for a sandbox that is not there.
+func readSandbox(ctx context.Context, r Runtime, id string) (*runtimeapi.PodSandboxStatus, error) {
+	st, err := r.PodSandboxStatus(ctx, &runtimeapi.PodSandboxStatusRequest{PodSandboxId: id})
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sandbox status: %w", err)
+	}
+	return st.Status, nil
 }
 
 func readContainers(ctx context.Context, r Runtime, selector map[string]string) (containers []*Container, err error) {
@@ -150,20 +162,59 @@ func readContainers(ctx context.Context, r Runtime, selector map[string]string) 
 		return nil, fmt.Errorf("list containers: %w", err)
 	}
 	for _, c := range list.Containers {
-		st, err := r.ContainerStatus(ctx, &runtimeapi.ContainerStatusRequest{ContainerId: c.Id})
-		if IsNotFound(err) {
-			continue
-		}
+		st, err := readContainer(ctx, r, c.PodSandboxId, c.Id)
 		if err != nil {
-			return nil, fmt.Errorf("container status: %w", err)
+			return nil, err
 		}
-		containers = append(containers, &Container{
-			ContainerStatus: st.Status,
-			Info:            ParseInfo(st.Status.Labels, st.Status.Annotations),
-			SandboxID:       c.PodSandboxId,
-		})
+		if st != nil {
+			containers = append(containers, st)
+		}
 	}
 	return containers, nil
+}
+
+// readContainer returns nil for a container that is not there.
+func readContainer(ctx context.Context, r Runtime, sandbox, id string) (*Container, error) {
+	st, err := r.ContainerStatus(ctx, &runtimeapi.ContainerStatusRequest{ContainerId: id})
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("container status: %w", err)
+	}
+	return &Container{
+		ContainerStatus: st.Status,
+		Info:            ParseInfo(st.Status.Labels, st.Status.Annotations),
+		SandboxID:       sandbox,
+	}, nil
+}
+
+// AddSandbox returns p with a sandbox that was made after p was read.
+func (p *Pod) AddSandbox(ctx context.Context, r Runtime, id string) (*Pod, error) {
+	st, err := readSandbox(ctx, r, id)
+	if err != nil || st == nil {
+		return p, err
+	}
+	more := &Pod{Sandboxes: append(slices.Clone(p.Sandboxes), st), Containers: p.Containers}
+	more.sort()
+	return more, nil
+}
+
+// AddContainers returns p with containers that were made in a sandbox of p after p
+// was read.
+func (p *Pod) AddContainers(ctx context.Context, r Runtime, sandbox string, ids []string) (*Pod, error) {
+	more := &Pod{Sandboxes: p.Sandboxes, Containers: slices.Clone(p.Containers)}
+	for _, id := range ids {
+		st, err := readContainer(ctx, r, sandbox, id)
+		if err != nil {
+			return nil, err
+		}
+		if st != nil {
+			more.Containers = append(more.Containers, st)
+		}
+	}
+	more.sort()
+	return more, nil
 }
 
 func (p *Pod) sort() {

@@ -22,7 +22,10 @@ func ensure(p *Puller, recorder *record.FakeRecorder, c *v1.Container) (string, 
 	pod := &v1.Pod{}
 	pod.UID = "u"
 	outcome := "ok"
-	_, err := p.Ensure(context.Background(), pod, c, nil)
+	image, err := p.Ensure(context.Background(), pod, c, nil, nil)
+	if found := p.Find(context.Background(), c.Image); image != nil && found.GetId() != image.Id {
+		outcome = "another image is found than was ensured"
+	}
 	var wait *WaitError
 	if errors.As(err, &wait) {
 		outcome = wait.Reason

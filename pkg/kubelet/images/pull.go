@@ -88,16 +88,31 @@ func NewPuller(runtime cri.Images, recorder record.EventRecorder, metrics *Metri
 	return &Puller{runtime: runtime, recorder: recorder, metrics: metrics, failures: map[failureKey]failure{}}
 }
 
-// Ensure returns the container's image, pulling it if its policy says so. An
-// error is a *WaitError. secrets are the pod's image pull secrets.
-func (p *Puller) Ensure(ctx context.Context, pod *v1.Pod, c *v1.Container, secrets []*v1.Secret) (*runtimeapi.Image, error) {
+// Find returns an image if it is on the node, and nil if it is not or that cannot
+// be told: Ensure will say why.
+func (p *Puller) Find(ctx context.Context, image string) *runtimeapi.Image {
+	name, err := normalize(image)
+	if err != nil {
+		return nil
+	}
+	found, _ := p.present(ctx, name)
+	return found
+}
+
+// Ensure returns the container's image, pulling it if its policy says so. found is
+// what Find has just answered, or nil. An error is a *WaitError. secrets are the
+// pod's image pull secrets.
+func (p *Puller) Ensure(ctx context.Context, pod *v1.Pod, c *v1.Container, secrets []*v1.Secret, found *runtimeapi.Image) (*runtimeapi.Image, error) {
 	ref := events.Container(pod, c.Name)
 	name, err := normalize(c.Image)
 	if err != nil {
 		p.recorder.Eventf(ref, v1.EventTypeWarning, "InspectFailed", "Failed to apply default image tag %q: %v", c.Image, err)
 		return nil, &WaitError{InvalidImageName, fmt.Sprintf("Failed to apply default image tag %q: %v", c.Image, err), time.Now().Add(lastBackoff)}
 	}
-	image, err := p.present(ctx, name)
+	image := found
+	if image == nil {
+		image, err = p.present(ctx, name)
+	}
 	if err != nil {
 		message := fmt.Sprintf("Failed to inspect image %q: %v", c.Image, err)
 		p.recorder.Event(ref, v1.EventTypeWarning, events.FailedToInspectImage, message)

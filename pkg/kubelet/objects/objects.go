@@ -28,7 +28,8 @@ import (
 // Source is where pods' ConfigMaps and Secrets come from.
 type Source interface {
 	// Hold makes the objects available until Release. changed is called, with
-	// the object as a cause, each time one of them changed; it must not block.
+	// the object as a cause, each time one of them changed after it was first
+	// known; it must not block.
 	Hold(pod types.UID, refs []Ref, changed func(cause.Ref))
 	Release(pod types.UID)
 	// ConfigMap and Secret return a held object; a NotFound error when there is
@@ -130,8 +131,12 @@ func (w *Watcher) start(ref Ref) *watch {
 		}
 	}
 	// Adding a handler fails only after the informer stopped, and it has not begun.
-	_, _ = entry.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    notify,
+	_, _ = entry.informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(obj any, isInInitialList bool) {
+			if !isInInitialList { // who asked has waited for that one
+				notify(obj)
+			}
+		},
 		UpdateFunc: func(_, obj any) { notify(obj) },
 	})
 	w.wg.Go(func() { entry.informer.RunWithContext(ctx) })

@@ -37,10 +37,8 @@ func TestWatcher(t *testing.T) {
 	if _, err := client.CoreV1().ConfigMaps("ns").Create(ctx, cm, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for c := range changes {
-		if c.Resource == "configmaps" && c.Name == "c" {
-			break
-		}
+	if c := <-changes; c.Resource != "configmaps" || c.Name != "c" {
+		t.Errorf("told of %v, which is no news", c)
 	}
 	if _, err := w.ConfigMap(ctx, "ns", "c"); err != nil {
 		t.Errorf("after its event: %v", err)

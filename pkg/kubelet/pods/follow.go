@@ -253,7 +253,7 @@ func (m *Manager) endOrphan(ctx context.Context, uid types.UID) {
 		return // the API knows it after all
 	}
 	slog.InfoContext(ctx, "ending a pod that the API no longer has", "pod", pod.Namespace+"/"+pod.Name, "uid", uid)
-	m.begin(pod, true)
+	m.begin(pod, true, false)
 }
 
 // removeForgotten removes files and cgroups of pods that neither the API nor the

@@ -82,8 +82,8 @@ type Manager struct {
 
 	mu     sync.Mutex
 	byUID  map[types.UID]*worker
-	owners map[string]owner // of containers and sandboxes, by id
-	seen   map[types.UID]string
+	owners map[string]owner         // of containers and sandboxes, by id
+	seen   map[types.UID]string     // what the runtime had of each pod at the last list; nil before the first
 	ended  map[string]chan struct{} // closed when the container with that id ends
 	netErr error                    // why pods cannot have a network yet; nil when they can
 }
@@ -98,7 +98,7 @@ type owner struct {
 func New(c Config) *Manager {
 	return &Manager{
 		Config: c, byUID: map[types.UID]*worker{}, owners: map[string]owner{},
-		seen: map[types.UID]string{}, ended: map[string]chan struct{}{},
+		ended: map[string]chan struct{}{},
 	}
 }
 
@@ -140,7 +140,10 @@ func (m *Manager) observe(obj any) {
 	w := m.byUID[pod.UID]
 	fresh := w == nil
 	if fresh {
-		w = m.begin(pod, false)
+		// What was not in the runtime when this kubelet listed it, and is new from
+		// the API since, nobody can have started.
+		unknown := m.seen != nil && m.seen[pod.UID] == ""
+		w = m.begin(pod, false, unknown)
 	}
 	m.mu.Unlock()
 	if !fresh {
@@ -148,10 +151,11 @@ func (m *Manager) observe(obj any) {
 	}
 }
 
-// begin starts a worker, for a pod that is in the API or is gone from it; m.mu
-// is held.
-func (m *Manager) begin(pod *v1.Pod, gone bool) *worker {
+// begin starts a worker, for a pod that is in the API or is gone from it; unknown
+// if the runtime has nothing of it. m.mu is held.
+func (m *Manager) begin(pod *v1.Pod, gone, unknown bool) *worker {
 	w := newWorker(m, pod)
+	w.unknown = unknown
 	if gone {
 		w.inbox.gone = true
 		w.writer.Gone()

@@ -37,13 +37,16 @@ type node struct {
 	client  *fakeapi.API
 	starts  int
 	runtime *fake.Runtime
+	via     cri.Runtime // what the kubelet calls; the runtime unless a test puts something between
 	events  *record.FakeRecorder
 	manager *Manager
+	cancel  context.CancelFunc
 	stop    func()
 }
 
 func newNode(t *testing.T) *node {
 	n := &node{t: t, client: fakeapi.New(), runtime: fake.New(0), events: record.NewFakeRecorder(1000)}
+	n.via = n.runtime
 	n.start()
 	t.Cleanup(func() { n.stop() })
 	return n
@@ -61,15 +64,15 @@ func (n *node) start() {
 		NodeName: "node1", HostIPs: []string{"192.0.2.2"}, RuntimeName: func() string { return "fake" },
 		MaxPods: 3, Allocatable: func() v1.ResourceList { return nil },
 		Client: n.client, Pods: pods, Services: func(string) []*v1.Service { return nil },
-		Objects: source, Recorder: n.events, Runtime: n.runtime,
-		Images: images.NewPuller(n.runtime, n.events, images.NewMetrics(prometheus.NewRegistry())),
+		Objects: source, Recorder: n.events, Runtime: n.via,
+		Images: images.NewPuller(n.via, n.events, images.NewMetrics(prometheus.NewRegistry())),
 		Spec:   &spec.Host{Cgroups: cgroups}, Metrics: NewMetrics(prometheus.NewRegistry(), prometheus.NewRegistry()),
 		Volumes:   func(types.UID) Volumes { return fake.Volumes{} },
 		KnownPods: func() ([]types.UID, error) { return nil, nil },
 		PodDir:    func(types.UID) string { return "" },
 		Relist:    time.Hour, RelistWithoutEvents: time.Hour, // events alone have to do
 	})
-	n.manager = m
+	n.manager, n.cancel = m, cancel
 	var wg sync.WaitGroup
 	wg.Go(func() { pods.RunWithContext(ctx) })
 	wg.Go(func() {

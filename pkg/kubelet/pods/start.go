@@ -46,11 +46,12 @@ func failed(reason string, err error) *startError {
 	return &startError{reason: reason, err: err, retry: time.Now().Add(retryStart)}
 }
 
-// start starts one container and notes the outcome for the status.
-func (w *worker) start(ctx, stop context.Context, in *inbox, runtime *cri.Pod, s plan.Start) {
+// start starts one container and notes the outcome for the status. It returns the
+// container's id, and whether it runs and nothing went wrong.
+func (w *worker) start(ctx, stop context.Context, in *inbox, runtime *cri.Pod, s plan.Start) (id string, ok bool) {
 	name := s.Container.Name
 	last := runtime.Container(name)
-	err := w.startContainer(ctx, stop, in.pod, runtime, s)
+	id, err := w.startContainer(ctx, stop, in.pod, runtime, s)
 	if (err == nil || err.retry.IsZero()) && last != nil && last.Exited() {
 		w.backoffs[name] = w.backoffs[name].Restarted(last)
 	}
@@ -58,47 +59,60 @@ func (w *worker) start(ctx, stop context.Context, in *inbox, runtime *cri.Pod, s
 	case err == nil:
 		delete(w.waiting, name)
 		delete(w.retry, name)
-		return
+		return id, true
 	case stop.Err() != nil:
-		return
+		return id, false
 	}
 	w.waiting[name] = v1.ContainerStateWaiting{Reason: err.reason, Message: err.err.Error()}
 	w.retry[name] = err.retry
+	return id, false
 }
 
-func (w *worker) startContainer(ctx, stop context.Context, pod *v1.Pod, runtime *cri.Pod, s plan.Start) *startError {
+func (w *worker) startContainer(ctx, stop context.Context, pod *v1.Pod, runtime *cri.Pod, s plan.Start) (id string, _ *startError) {
 	c := s.Container
 	ref := events.Container(pod, c.Name)
 	image, err := w.image(stop, pod, c)
 	if err != nil {
-		return err
+		return "", err
 	}
 	sandboxID, sandbox, config, err := w.config(stop, pod, runtime, s, image)
 	if err != nil {
 		if stop.Err() == nil {
 			w.m.Recorder.Eventf(ref, v1.EventTypeWarning, events.Failed, "Error: %v", err.err)
 		}
-		return err
+		return "", err
 	}
 	created, failure := w.m.Runtime.CreateContainer(ctx, &runtimeapi.CreateContainerRequest{
 		PodSandboxId: sandboxID, Config: config, SandboxConfig: sandbox,
 	})
 	if failure != nil {
 		w.m.Recorder.Eventf(ref, v1.EventTypeWarning, events.Failed, "Error: %v", failure)
-		return failed(createError, failure)
+		return "", failed(createError, failure)
 	}
-	id := created.ContainerId
+	id = created.ContainerId
 	w.m.own(id, w.uid, false)
 	w.applied[id] = c.Resources
 	w.m.Recorder.Event(ref, v1.EventTypeNormal, events.Created, "Container created")
 	if _, failure := w.m.Runtime.StartContainer(ctx, &runtimeapi.StartContainerRequest{ContainerId: id}); failure != nil {
 		w.m.Recorder.Eventf(ref, v1.EventTypeWarning, events.Failed, "Error: %v", failure)
-		return &startError{reason: runError, err: failure}
+		return id, &startError{reason: runError, err: failure}
 	}
 	w.m.Recorder.Event(ref, v1.EventTypeNormal, events.Started, "Container started")
 	w.m.linkLog(pod, c.Name, id, filepath.Join(sandbox.LogDirectory, config.LogPath))
 	w.removeOld(ctx, runtime, c.Name)
-	return w.postStart(ctx, stop, pod, runtime, c, id)
+	return id, w.postStart(ctx, stop, pod, runtime, c, id)
+}
+
+// findImages looks which of the pod's images are on the node. They are good for
+// this pass only, since what no container uses may be removed.
+func (w *worker) findImages(ctx context.Context, pod *v1.Pod) {
+	for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range list {
+			if image := w.m.Images.Find(ctx, list[i].Image); image != nil {
+				w.images[list[i].Image] = image
+			}
+		}
+	}
 }
 
 // image gets the container's image, with the pod's pull secrets that exist.
@@ -113,7 +127,7 @@ func (w *worker) image(ctx context.Context, pod *v1.Pod, c *v1.Container) (*runt
 		}
 		secrets = append(secrets, secret)
 	}
-	image, err := w.m.Images.Ensure(ctx, pod, c, secrets)
+	image, err := w.m.Images.Ensure(ctx, pod, c, secrets, w.images[c.Image])
 	var wait *images.WaitError
 	if errors.As(err, &wait) {
 		return nil, &startError{reason: wait.Reason, err: errors.New(wait.Message), retry: wait.Retry}

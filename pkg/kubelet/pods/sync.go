@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"sync"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -38,10 +39,14 @@ func (w *worker) sync(ctx, stop context.Context, in *inbox) (time.Time, error) {
 	if in.network {
 		w.sandboxRetry.reset()
 	}
+	clear(w.images)
+	var runtime *cri.Pod
 	for {
-		runtime, err := cri.ReadPod(ctx, w.m.Runtime, w.uid)
-		if err != nil {
-			return time.Time{}, err
+		if runtime == nil {
+			var err error
+			if runtime, err = w.read(ctx); err != nil {
+				return time.Time{}, err
+			}
 		}
 		w.admit(in, runtime)
 		w.probe(in, runtime)
@@ -51,7 +56,7 @@ func (w *worker) sync(ctx, stop context.Context, in *inbox) (time.Time, error) {
 		}
 		w.noteBackoffs(in.pod, runtime, p)
 		w.report(ctx, in, runtime, false)
-		progress, err := w.perform(ctx, stop, in, runtime, p)
+		after, progress, err := w.perform(ctx, stop, in, runtime, p)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -62,7 +67,17 @@ func (w *worker) sync(ctx, stop context.Context, in *inbox) (time.Time, error) {
 		if stop.Err() != nil {
 			return time.Time{}, stop.Err()
 		}
+		runtime = after
 	}
+}
+
+// read asks the runtime for all that it has of the pod.
+func (w *worker) read(ctx context.Context) (*cri.Pod, error) {
+	if w.unknown {
+		w.unknown = false
+		return &cri.Pod{}, nil
+	}
+	return cri.ReadPod(ctx, w.m.Runtime, w.uid)
 }
 
 // closeBooks makes the runtime's state agree with the exits that were heard of:
@@ -122,88 +137,106 @@ func (w *worker) input(in *inbox, runtime *cri.Pod) plan.Input {
 }
 
 // perform does the plan's step. progress tells whether anything was done, so
-// that it is worth looking again at once.
-func (w *worker) perform(ctx, stop context.Context, in *inbox, runtime *cri.Pod, p plan.Plan) (progress bool, err error) {
+// that it is worth looking again at once. after is what the runtime then has, as
+// far as that is known: only this worker makes things for its pod, so after a
+// success it is what there was and what was made. nil means that it has to be read.
+func (w *worker) perform(ctx, stop context.Context, in *inbox, runtime *cri.Pod, p plan.Plan) (after *cri.Pod, progress bool, err error) {
 	if err := w.resize(ctx, stop, in.pod, runtime); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	switch {
 	case p.NewSandbox:
 		return w.newSandbox(ctx, stop, in, runtime, p.Attempt)
 	case len(p.Kill) > 0:
-		return true, w.kill(ctx, stop, in.pod, p.Kill, grace(in.pod))
+		return nil, true, w.kill(ctx, stop, in.pod, p.Kill, grace(in.pod))
 	case len(p.Start) == 0:
-		return false, nil
+		return nil, false, nil
 	}
 	if err := w.mount(stop, in.pod); err != nil {
-		return false, nil // reported; mounts knows when to try again
+		return nil, false, nil // reported; mounts knows when to try again
 	}
-	for _, s := range p.Start {
+	return w.startAll(ctx, stop, in, runtime, p.Start)
+}
+
+// startAll starts those containers that are not to be tried again later only.
+func (w *worker) startAll(ctx, stop context.Context, in *inbox, runtime *cri.Pod, starts []plan.Start) (after *cri.Pod, progress bool, err error) {
+	var made []string
+	known := true
+	for _, s := range starts {
 		if stop.Err() != nil {
-			return progress, nil
+			return nil, progress, nil
 		}
 		if time.Now().Before(w.retry[s.Container.Name]) {
 			continue
 		}
-		w.start(ctx, stop, in, runtime, s)
+		id, ok := w.start(ctx, stop, in, runtime, s)
+		made = append(made, id)
+		known = known && ok && runtime.Container(s.Container.Name) == nil // else older ones may have been removed
 		progress = true
 	}
-	return progress, nil
+	if !progress || !known {
+		return nil, progress, nil
+	}
+	after, err = runtime.AddContainers(ctx, w.m.Runtime, runtime.Ready().GetId(), made)
+	return after, true, err
 }
 
-// newSandbox makes the sandbox and, at the same time, the volumes.
-func (w *worker) newSandbox(ctx, stop context.Context, in *inbox, runtime *cri.Pod, attempt uint32) (bool, error) {
+// newSandbox makes the sandbox and, at the same time, the volumes. It also looks
+// for the images then, so that the containers need not wait for that.
+func (w *worker) newSandbox(ctx, stop context.Context, in *inbox, runtime *cri.Pod, attempt uint32) (after *cri.Pod, progress bool, err error) {
 	if w.sandboxRetry.waits() {
-		return false, nil
+		return nil, false, nil
 	}
 	pod := in.pod
 	if err := w.m.networkError(); err != nil && !pod.Spec.HostNetwork {
 		w.m.Recorder.Eventf(events.Pod(pod), v1.EventTypeWarning, events.NetworkNotReady, "network is not ready: %v", err)
 		w.sandboxRetry.failed() // the manager pokes all workers when it is ready
-		return false, nil
+		return nil, false, nil
 	}
 	if attempt > 0 {
 		w.m.Recorder.Event(events.Pod(pod), v1.EventTypeNormal, events.SandboxChanged, "Pod sandbox changed, it will be killed and re-created.")
 		if err := w.stopSandboxes(ctx, runtime); err != nil {
-			return false, err
+			return nil, false, err
 		}
 	}
-	mounted := make(chan struct{})
-	go func() { // waited for below
-		defer close(mounted)
-		_ = w.mount(stop, pod) // an error is reported, and found again before a start
-	}()
-	err := w.runSandbox(stop, pod, attempt)
-	<-mounted
+	var beside sync.WaitGroup
+	beside.Go(func() { _ = w.mount(stop, pod) }) // an error is reported, and found again before a start
+	beside.Go(func() { w.findImages(stop, pod) })
+	id, err := w.runSandbox(stop, pod, attempt)
+	beside.Wait()
 	if err != nil {
 		if stop.Err() != nil {
-			return false, stop.Err()
+			return nil, false, stop.Err()
 		}
 		w.m.Recorder.Eventf(events.Pod(pod), v1.EventTypeWarning, events.FailedCreatePodSandBox, "Failed to create pod sandbox: %v", err)
 		w.sandboxRetry.failed()
-		return false, nil
+		return nil, false, nil
 	}
 	w.sandboxRetry.reset()
-	return true, nil
+	if !runtime.Empty() {
+		return nil, true, nil
+	}
+	after, err = runtime.AddSandbox(ctx, w.m.Runtime, id)
+	return after, true, err
 }
 
-func (w *worker) runSandbox(ctx context.Context, pod *v1.Pod, attempt uint32) error {
+func (w *worker) runSandbox(ctx context.Context, pod *v1.Pod, attempt uint32) (id string, err error) {
 	config, err := w.m.Spec.Sandbox(pod, attempt)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := w.m.Spec.Cgroups.Create(pod); err != nil {
-		return err
+		return "", err
 	}
 	if err := w.m.makeLogDir(config.LogDirectory); err != nil {
-		return err
+		return "", err
 	}
 	answer, err := w.m.Runtime.RunPodSandbox(ctx, &runtimeapi.RunPodSandboxRequest{Config: config})
 	if err != nil {
-		return err
+		return "", err
 	}
 	w.m.own(answer.PodSandboxId, w.uid, true)
-	return nil
+	return answer.PodSandboxId, nil
 }
 
 // noteBackoffs records which containers wait after a crash, and says so once a crash.

@@ -9,6 +9,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"slowmo/pkg/component/cause"
 	"slowmo/pkg/kubelet/plan"
@@ -33,8 +34,10 @@ type worker struct {
 
 	// The rest belongs to run.
 
+	unknown bool // the runtime has nothing of the pod, and need not be asked
 	volumes Volumes
 	mounts  mounts
+	images  map[string]*runtimeapi.Image // found on the node during this pass, by the spec's name
 	writer  *status.Writer
 	last    *v1.PodStatus // the last one that was built; nil before
 	probes  map[string]*probe.Runner
@@ -72,6 +75,7 @@ func newWorker(m *Manager, pod *v1.Pod) *worker {
 		wake:     make(chan struct{}, 1),
 		killed:   map[string]bool{},
 		volumes:  m.Volumes(pod.UID),
+		images:   map[string]*runtimeapi.Image{},
 		writer:   status.NewWriter(m.Client.CoreV1(), pod),
 		probes:   map[string]*probe.Runner{},
 		backoffs: map[string]plan.Backoff{},
