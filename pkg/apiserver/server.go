@@ -81,7 +81,7 @@ func New(c Config) (*Server, error) {
 	if c.Authenticator == nil || c.Authorizer == nil || c.Admission == nil || c.Store == nil || c.Scheme == nil {
 		return nil, errors.New("the server needs a store, a scheme, an authenticator, an authorizer and admission")
 	}
-	resources, err := rest.NewHandler(rest.Config{Resources: c.Resources, Store: c.Store, Scheme: c.Scheme, Admission: c.Admission,
+	resources, err := rest.NewHandler(rest.Config{Resources: c.Resources, Store: c.Store, Scheme: c.Scheme, Authorizer: c.Authorizer, Admission: c.Admission,
 		Listers: c.Listers, Actions: c.Actions, Connectors: c.Connectors, Companions: c.Companions})
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func TestLifeOfAnObject(t *testing.T) {
 			map[string]any{"reason": "Conflict", "message": `Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again`}, nil},
 		{"update another name", "PUT", one, `{"metadata":{"name":"b"}}`, nil, 400,
 			map[string]any{"message": "the name of the object (b) does not match the name on the URL (a)"}, nil},
-		{"update without name", "PUT", one, `{}`, nil, 400, map[string]any{"message": "name must be provided"}, nil},
+		{"update without name", "PUT", one, `{}`, nil, 400, map[string]any{"message": "the name of the object (a based on URL) was undeterminable: name must be provided"}, nil},
 		{"update what is not there", "PUT", all + "/none", `{"metadata":{"name":"none"}}`, nil, 404,
 			map[string]any{"message": `configmaps "none" not found`}, nil},
 		{"json patch", "PATCH", one, `[{"op":"add","path":"/data/n","value":"1"}]`, []string{jsonPatchType}, 200,

@@ -16,15 +16,16 @@ import (
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/service-account-v1/
 var ServiceAccount = &api.Resource{
-	Version:       "v1",
-	Kind:          "ServiceAccount",
-	Plural:        "serviceaccounts",
-	Singular:      "serviceaccount",
-	ShortNames:    []string{"sa"},
-	Namespaced:    true,
-	ReturnDeleted: true,
-	New:           func() api.Object { return &corev1.ServiceAccount{} },
-	NewList:       func() runtime.Object { return &corev1.ServiceAccountList{} },
+	Version:             "v1",
+	Kind:                "ServiceAccount",
+	Plural:              "serviceaccounts",
+	Singular:            "serviceaccount",
+	ShortNames:          []string{"sa"},
+	Namespaced:          true,
+	ReturnDeleted:       true,
+	UnconditionalUpdate: true,
+	New:                 func() api.Object { return &corev1.ServiceAccount{} },
+	NewList:             func() runtime.Object { return &corev1.ServiceAccountList{} },
 
 	PrepareCreate: func(_ context.Context, obj api.Object) { keepSecretNames(obj) },
 	PrepareUpdate: func(_ context.Context, obj, _ api.Object) { keepSecretNames(obj) },

@@ -50,7 +50,16 @@ type Kind struct {
 	Subresource *api.Subresource // nil for the object itself
 }
 
+// gvk is the kind of the objects whose fields are managed: the subresource's own, where it
+// is a view of the object.
 func (k Kind) gvk() schema.GroupVersionKind {
+	if k.Subresource != nil && !k.Subresource.Kind.Empty() {
+		return k.Subresource.Kind
+	}
+	return k.parent()
+}
+
+func (k Kind) parent() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: k.Version.Group, Version: k.Version.Version, Kind: k.Resource.Kind}
 }
 
@@ -115,7 +124,7 @@ func (m *Manager) Changed(owner string, obj, current api.Object) error {
 
 // served turns a stored object into one of the served version.
 func (m *Manager) served(obj api.Object) (api.Object, error) {
-	if m.kind.Version.To == nil {
+	if m.kind.Version.To == nil || m.kind.view() {
 		return obj, nil
 	}
 	out, err := m.kind.Version.To(obj)
@@ -152,6 +161,8 @@ func (m *Manager) Apply(owner string, present api.Object, wanted *unstructured.U
 func (k Kind) resetFields(version fieldpath.APIVersion) map[fieldpath.APIVersion]fieldpath.Filter {
 	paths, sub := k.Resource.ResetFields, k.Subresource
 	switch {
+	case k.view():
+		return nil
 	case sub != nil && sub.ResetFields != nil:
 		paths = sub.ResetFields
 	case sub != nil && sub.Name == "status":

@@ -3,6 +3,9 @@ package mergetypes
 import (
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+
 	"slowmo/pkg/api/all"
 )
 
@@ -15,13 +18,25 @@ func TestEachKindHasASchema(t *testing.T) {
 		}
 		obj := r.New()
 		obj.GetObjectKind().SetGroupVersionKind(r.GroupVersionKind())
-		typed, err := types.ObjectToTyped(obj)
-		if err != nil {
-			t.Errorf("%s: %v", r.Kind, err)
-			continue
+		check(t, types, obj)
+		for _, s := range r.Subresources {
+			if s.Get != nil && s.New != nil {
+				view := s.New()
+				view.GetObjectKind().SetGroupVersionKind(s.Kind)
+				check(t, types, view)
+			}
 		}
-		if _, err := types.TypedToObject(typed); err != nil {
-			t.Errorf("%s: %v", r.Kind, err)
-		}
+	}
+}
+
+func check(t *testing.T, types managedfields.TypeConverter, obj runtime.Object) {
+	t.Helper()
+	typed, err := types.ObjectToTyped(obj)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if _, err := types.TypedToObject(typed); err != nil {
+		t.Error(err)
 	}
 }

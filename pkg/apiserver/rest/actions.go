@@ -24,7 +24,7 @@ func (h *Handler) bind(ctx context.Context, namespace, _ string, body api.Object
 		return nil, fmt.Errorf("pods have no binding")
 	}
 	w := &write{call: c, options: &metav1.CreateOptions{}}
-	m := &modification{write: w, edit: func(api.Object) (api.Object, error) { return body, nil }}
+	m := &modification{write: w, uid: body.GetUID(), edit: func(api.Object) (api.Object, error) { return body, nil }}
 	if _, err := m.run(); err != nil {
 		return nil, c.apiError(err)
 	}

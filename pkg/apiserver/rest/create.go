@@ -41,6 +41,11 @@ func (c *call) create() error {
 	if c.resource.Virtual {
 		return w.act(c.resource.GroupResource().String(), obj)
 	}
+	anonymize(obj)
+	if err := matchNamespace(w.namespace, obj); err != nil {
+		return err
+	}
+	w.dedupOwners(obj, asSent)
 	from, err := w.insert(obj)
 	if err != nil {
 		return err
@@ -119,7 +124,7 @@ func (w *write) insert(served api.Object) (wire.Source, error) {
 		case errors.Is(err, storage.ErrExists) && chosen && attempt < generateAttempts:
 			continue
 		case errors.Is(err, storage.ErrExists):
-			return nil, w.taken(obj.GetName())
+			return nil, w.taken(obj)
 		}
 		return from, err
 	}
@@ -128,6 +133,10 @@ func (w *write) insert(served api.Object) (wire.Source, error) {
 // put stores an object that was admitted, with what goes beside it.
 func (w *write) put(obj api.Object) (wire.Source, error) {
 	if !w.dryRun {
+		if version, err := parseVersion(obj); err == nil && version != 0 {
+			return nil, errors.New("resourceVersion should not be set on objects to be created")
+		}
+		obj.SetResourceVersion("")
 		return w.collection.Create(w.ctx, obj, w.beside...)
 	}
 	_, err := w.collection.Get(w.ctx, obj.GetNamespace(), obj.GetName(), storage.Consistent)
@@ -142,9 +151,13 @@ func (w *write) put(obj api.Object) (wire.Source, error) {
 }
 
 // taken is the error of a create whose name is in use.
-func (w *write) taken(name string) error {
-	err := error(apierrors.NewAlreadyExists(w.kind.GVK.GroupVersion().WithResource(w.resource.Plural).GroupResource(), name))
-	record, failed := w.collection.Get(w.ctx, w.namespace, name, storage.Any)
+func (w *write) taken(wanted api.Object) error {
+	resource := w.kind.GVK.GroupVersion().WithResource(w.resource.Plural).GroupResource()
+	err := error(apierrors.NewAlreadyExists(resource, wanted.GetName()))
+	if wanted.GetGenerateName() != "" { // also where the client chose the name
+		err = apierrors.NewGenerateNameConflict(resource, wanted.GetName(), 1)
+	}
+	record, failed := w.collection.Get(w.ctx, w.namespace, wanted.GetName(), storage.Any)
 	if failed != nil {
 		return err
 	}

@@ -5,23 +5,27 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/all"
 	"slowmo/pkg/api/core"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/wire"
 )
+
+var fuzzedHandler = sync.OnceValue(func() *Handler { return &Handler{decoder: wire.NewDecoder(all.Scheme())} })
 
 // fuzzed is a call about a ConfigMap that reaches no storage.
 func fuzzed(target string) *call {
 	r := core.ConfigMap
 	req := httptest.NewRequest("GET", target, nil)
 	state := &request.State{Info: request.Parse(req), User: &request.User{}}
-	e := &endpoint{resource: r, kind: wire.NewKind(r, r.GroupVersionKind(), nil), form: api.Version{Version: r.Version, New: r.New}}
+	e := &endpoint{Handler: fuzzedHandler(), resource: r, kind: wire.NewKind(r, r.GroupVersionKind(), nil), form: api.Version{Version: r.Version, New: r.New}}
 	return &call{endpoint: e, r: req, ctx: context.Background(), state: state, info: state.Info}
 }
 
@@ -38,19 +42,11 @@ func FuzzPatch(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
-		w := &write{call: fuzzed("/api/v1/namespaces/a/configmaps/m"), patched: true, validation: "Warn"}
+		w := &write{call: fuzzed("/api/v1/namespaces/a/configmaps/m"), validation: "Warn"}
 		present := &corev1.ConfigMap{Data: map[string]string{"a": "b"}}
 		present.Name, present.Kind, present.APIVersion, present.Finalizers = "m", "ConfigMap", "v1", []string{"x/y"}
-		var change edit
-		var err error
-		switch kind % 3 {
-		case 0:
-			change, err = w.jsonPatch(body)
-		case 1:
-			change, err = w.mergePatch(body)
-		case 2:
-			change, err = w.strategicPatch(body)
-		}
+		types := []types.PatchType{types.JSONPatchType, types.MergePatchType, types.StrategicMergePatchType}
+		change, err := w.patchEdit(types[int(kind)%len(types)], body, nil)
 		var next api.Object
 		if err == nil {
 			next, err = change(present)

@@ -43,10 +43,11 @@ type Companion interface {
 
 // Config is what a Handler needs. All fields but the last four are required.
 type Config struct {
-	Resources []*api.Resource
-	Store     *storage.Store
-	Scheme    *runtime.Scheme
-	Admission request.Admission
+	Resources  []*api.Resource
+	Store      *storage.Store
+	Scheme     *runtime.Scheme
+	Authorizer request.Authorizer
+	Admission  request.Admission
 
 	Listers    map[string]Lister       // "componentstatuses"
 	Actions    map[string]Action       // "tokenreviews.authentication.k8s.io", "serviceaccounts/token"

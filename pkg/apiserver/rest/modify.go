@@ -1,9 +1,12 @@
 package rest
 
 import (
+	"fmt"
 	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/apiserver/wire"
@@ -15,7 +18,8 @@ import (
 // came first, so it keeps nothing from one time to the next.
 type modification struct {
 	*write
-	mayCreate bool
+	createIfAbsent bool
+	uid            types.UID // of the object that is meant; "" is any
 
 	// edit returns what the object, or the body of the subresource, is to be, in
 	// the served version. It may change and return present, a copy of its own,
@@ -64,6 +68,12 @@ func (m *modification) rehearse() (wire.Source, error) {
 func (m *modification) step(current api.Object) (api.Object, error) {
 	m.created, m.removed = false, nil
 	m.finish(false)
+	if current == nil && !m.createIfAbsent {
+		return nil, storage.ErrNotFound
+	}
+	if err := m.checkUID(current); err != nil {
+		return nil, err
+	}
 	if current == nil {
 		return m.stepNew()
 	}
@@ -81,13 +91,28 @@ func (m *modification) step(current api.Object) (api.Object, error) {
 	return next, nil
 }
 
-func (m *modification) stepNew() (api.Object, error) {
-	if !m.mayCreate {
-		return nil, storage.ErrNotFound
+// checkUID refuses to change another object than the one that is meant.
+func (m *modification) checkUID(current api.Object) error {
+	var present types.UID
+	if current != nil {
+		present = current.GetUID()
 	}
+	if m.uid == "" || m.uid == present {
+		return nil
+	}
+	return apierrors.NewConflict(m.kind.GVK.GroupVersion().WithResource(m.resource.Plural).GroupResource(), m.info.Name,
+		fmt.Errorf("StorageError: invalid object, Code: 4, Key: %s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
+			m.collection.Key(m.namespace, m.info.Name), m.uid, present))
+}
+
+func (m *modification) stepNew() (api.Object, error) {
 	body, err := m.edit(nil)
 	if err != nil {
 		return nil, err
+	}
+	if uid := body.GetUID(); uid != "" {
+		return nil, apierrors.NewConflict(m.kind.GVK.GroupVersion().WithResource(m.resource.Plural).GroupResource(), m.info.Name,
+			fmt.Errorf("uid mismatch: the provided object specified uid %s, and no existing object was found", uid))
 	}
 	if err := m.checkName(body); err != nil {
 		return nil, err
@@ -101,56 +126,6 @@ func (m *modification) stepNew() (api.Object, error) {
 	return next, m.admitNew(next)
 }
 
-// edited returns the present object with the edit in it.
-func (m *modification) edited(current api.Object) (api.Object, error) {
-	present, err := m.view(current.DeepCopyObject().(api.Object))
-	if err != nil {
-		return nil, err
-	}
-	body, err := m.edit(present)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.checkName(body); err != nil {
-		return nil, err
-	}
-	if m.sub == nil {
-		return m.stored(body)
-	}
-	return m.putInto(current.DeepCopyObject().(api.Object), body)
-}
-
-// putInto puts the body of a subresource into its parent.
-func (m *modification) putInto(parent, body api.Object) (api.Object, error) {
-	if !m.sub.view {
-		var err error
-		if body, err = m.stored(body); err != nil {
-			return nil, err
-		}
-	}
-	version, uid := body.GetResourceVersion(), body.GetUID()
-	if err := m.sub.Put(m.ctx, parent, body); err != nil {
-		return nil, err
-	}
-	// A body of another kind speaks of its parent's state all the same.
-	parent.SetResourceVersion(version)
-	parent.SetUID(uid)
-	return parent, nil
-}
-
-// view returns what the call shows of a stored object: itself in the served
-// version, or the body of a subresource.
-func (c *call) view(obj api.Object) (api.Object, error) {
-	if c.sub != nil && c.sub.Get != nil {
-		body, err := c.sub.Get(obj)
-		if err == nil {
-			body.GetObjectKind().SetGroupVersionKind(c.sub.kind.GVK)
-		}
-		return body, err
-	}
-	return c.served(obj)
-}
-
 // respond answers with what the object is after the write.
 func (m *modification) respond(media wire.Media, tables *metav1.TableOptions, from wire.Source) error {
 	code := http.StatusOK
@@ -161,19 +136,6 @@ func (m *modification) respond(media wire.Media, tables *metav1.TableOptions, fr
 		return m.answer(code, m.kind, media, tables, from)
 	}
 	return m.answerView(code, media, tables, from)
-}
-
-// answerView sends the body of a subresource that is a view of its parent.
-func (c *call) answerView(code int, media wire.Media, tables *metav1.TableOptions, from wire.Source) error {
-	obj, err := wire.ObjectOf(from)
-	if err != nil {
-		return err
-	}
-	body, err := c.view(obj)
-	if err != nil {
-		return err
-	}
-	return c.answer(code, c.sub.kind, media, tables, wire.Fresh{Object: body})
 }
 
 // finish tells the companion how the last attempt went.

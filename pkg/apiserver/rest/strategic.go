@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/mergepatch"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -20,28 +20,27 @@ import (
 // merged. The merge works on maps, and to turn an object into maps and back
 // costs more than all else in a write; so only those parts of the object (spec, status)
 // go that way which the patch names.
-func (w *write) strategicPatch(body []byte) (edit, error) {
+func (w *write) strategicPatch(body []byte) edit {
 	patch := map[string]any{}
-	strict, err := kjson.UnmarshalStrict(body, &patch)
-	if err != nil {
-		return nil, badRequest(err)
+	strict, unreadable := kjson.UnmarshalStrict(body, &patch)
+	if !w.strict() {
+		strict = nil
 	}
 	return func(present api.Object) (api.Object, error) {
-		before, rest := w.split(present, patch)
-		next, after, unknown, err := w.mergeStrategic(before, patch)
-		if (err != nil || len(unknown) > 0) && rest != nil {
-			// The error shows the whole object.
-			rest = nil
-			next, after, unknown, err = w.mergeStrategic(present, patch)
+		if unreadable != nil {
+			return nil, badRequest(unreadable)
 		}
+		before, rest := w.split(present, patch)
+		asked := runtime.DeepCopyJSON(patch)
+		next, unknown, err := w.mergeStrategic(before, asked)
 		if err != nil {
 			return nil, err
 		}
 		if rest != nil {
 			rest(next)
 		}
-		return next, w.strictErrors(func() string { return fmt.Sprintf("%+v", after) }, append(strict[:len(strict):len(strict)], unknown...))
-	}, nil
+		return next, w.strictErrors(func() string { return fmt.Sprintf("%+v", asked) }, slices.Concat(strict, unknown))
+	}
 }
 
 // split returns an object with nothing but the parts of present that patch
@@ -78,26 +77,26 @@ func (w *write) split(present api.Object, patch map[string]any) (named api.Objec
 	}
 }
 
-// mergeStrategic returns before with the patch in it, as an object and as maps, and
-// the fields that the kind does not have.
-func (w *write) mergeStrategic(before api.Object, patch map[string]any) (next api.Object, after map[string]any, unknown []error, err error) {
+// mergeStrategic returns before with the patch in it, which it may change, and the
+// fields that the kind does not have.
+func (w *write) mergeStrategic(before api.Object, patch map[string]any) (next api.Object, unknown []error, err error) {
 	maps, err := runtime.DefaultUnstructuredConverter.ToUnstructured(before)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	after, err = strategicpatch.StrategicMergeMapPatch(maps, runtime.DeepCopyJSON(patch), w.newBody())
+	after, err := strategicpatch.StrategicMergeMapPatch(maps, patch, w.newBody())
 	if err != nil {
-		return nil, nil, nil, strategicError(err)
+		return nil, nil, strategicError(err)
 	}
 	next = w.newBody()
-	err = runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(after, next, w.validation != metav1.FieldValidationIgnore)
+	err = runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(after, next, w.strict())
 	if strict, ok := runtime.AsStrictDecodingError(err); ok {
-		return next, after, strict.Errors(), nil
+		return next, strict.Errors(), nil
 	}
 	if err != nil {
-		return nil, nil, nil, invalidPatch(fmt.Sprintf("%+v", after), err)
+		return nil, nil, invalidPatch(fmt.Sprintf("%+v", patch), err)
 	}
-	return next, after, nil, nil
+	return next, nil, nil
 }
 
 // strategicError tells a patch that makes no sense from one that does not fit.

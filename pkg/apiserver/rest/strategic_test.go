@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
 )
@@ -40,15 +41,12 @@ func TestStrategicPatchOfParts(t *testing.T) {
 			if _, rest := w.split(twoContainers(), patch); (rest != nil) != test.parts {
 				t.Errorf("in parts: %t, want %t", rest != nil, test.parts)
 			}
-			edit, err := w.strategicPatch([]byte(test.patch))
-			if err != nil {
-				t.Fatal(err)
-			}
+			edit := w.strategicPatch([]byte(test.patch))
 			got, err := edit(twoContainers())
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, _, _, err := w.mergeStrategic(twoContainers(), patch)
+			want, _, err := w.mergeStrategic(twoContainers(), runtime.DeepCopyJSON(patch))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -87,7 +87,7 @@ func (c *call) createView(name string) error {
 	if body.GetName() != c.info.Name {
 		return apierrors.NewBadRequest(fmt.Sprintf("name in URL does not match name in %s object", c.sub.kind.GVK.Kind))
 	}
-	m := &modification{write: w, edit: func(api.Object) (api.Object, error) { return body, nil }}
+	m := &modification{write: w, uid: body.GetUID(), edit: func(api.Object) (api.Object, error) { return body, nil }}
 	if _, err := m.run(); err != nil {
 		return err
 	}

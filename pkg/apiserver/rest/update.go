@@ -28,7 +28,8 @@ func (c *call) update() error {
 	if err := w.checkName(body); err != nil {
 		return err
 	}
-	m := &modification{write: w, mayCreate: c.resource.CreateOnUpdate && c.sub == nil,
+	w.dedupOwners(body, asSent)
+	m := &modification{write: w, createIfAbsent: c.resource.CreateOnUpdate && c.sub == nil, uid: body.GetUID(),
 		edit: func(api.Object) (api.Object, error) { return body.DeepCopyObject().(api.Object), nil }}
 	from, err := m.run()
 	if err != nil {
@@ -37,17 +38,18 @@ func (c *call) update() error {
 	return m.respond(media, tables, from)
 }
 
-// checkName refuses a body that is about another object than the path.
+// checkName refuses a body that is about another object than the path, and
+// gives it the path's namespace.
 func (c *call) checkName(body api.Object) error {
+	if err := matchNamespace(c.namespace, body); err != nil {
+		return err
+	}
 	switch body.GetName() {
 	case "":
-		return apierrors.NewBadRequest("name must be provided")
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", c.info.Name))
 	case c.info.Name:
 	default:
 		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", body.GetName(), c.info.Name))
-	}
-	if c.namespace != "" && body.GetNamespace() != "" && body.GetNamespace() != c.namespace {
-		return apierrors.NewBadRequest(fmt.Sprintf("the namespace of the object (%s) does not match the namespace on the request (%s)", body.GetNamespace(), c.namespace))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/fieldmanager"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
@@ -29,7 +31,6 @@ type write struct {
 	dryRun     bool
 	manager    string // owner of the fields that are set
 	validation string // the fieldValidation parameter
-	patched    bool   // a change of the present state, whichever that is
 	applied    bool   // field management has been done by an apply
 
 	// What the companion answered in the present attempt.
@@ -39,12 +40,6 @@ type write struct {
 
 // admitNew takes a new object through the chain, from the decoded body to what is stored.
 func (w *write) admitNew(obj api.Object) error {
-	if err := matchNamespace(w.namespace, obj); err != nil {
-		return err
-	}
-	if obj.GetResourceVersion() != "" {
-		return errors.New("resourceVersion should not be set on objects to be created")
-	}
 	if err := w.trackNew(obj); err != nil {
 		return err
 	}
@@ -52,7 +47,7 @@ func (w *write) admitNew(obj api.Object) error {
 	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {
 		return err
 	}
-	w.dedupOwners(obj)
+	w.dedupOwners(obj, afterAdmission)
 	identify(w, obj)
 	if w.resource.PrepareCreate != nil {
 		w.resource.PrepareCreate(w.ctx, obj)
@@ -64,15 +59,15 @@ func (w *write) admitNew(obj api.Object) error {
 		return w.invalid(obj, errs)
 	}
 	w.warn(obj, nil)
+	if err := w.mayCreate(); err != nil {
+		return err
+	}
 	attributes.Name = obj.GetName()
 	return w.Admission.Validate(w.ctx, attributes)
 }
 
 // admitChange takes an object that is to replace current through the chain.
 func (w *write) admitChange(obj, current api.Object) error {
-	if err := w.checkVersion(obj, current); err != nil {
-		return err
-	}
 	if err := w.track(obj, current); err != nil {
 		return err
 	}
@@ -80,7 +75,10 @@ func (w *write) admitChange(obj, current api.Object) error {
 	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {
 		return err
 	}
-	w.dedupOwners(obj)
+	w.dedupOwners(obj, afterAdmission)
+	if err := w.checkVersion(obj, current); err != nil {
+		return err
+	}
 	w.keepMeta(obj, current)
 	if w.resource.PrepareUpdate != nil && (w.sub == nil || w.sub.Get != nil) {
 		w.resource.PrepareUpdate(w.ctx, obj, current)
@@ -103,9 +101,10 @@ func (w *write) trackNew(obj api.Object) error {
 	return w.owners().Created(w.manager, obj)
 }
 
-// track notes who changed which fields. An act upon an object owns none of them.
+// track notes who changed which fields. That is known of a view already
+// (view.go), and an act upon an object owns none of its fields.
 func (w *write) track(obj, current api.Object) error {
-	if w.applied || w.sub != nil && w.sub.view && w.sub.Get == nil {
+	if w.applied || w.sub != nil && w.sub.view {
 		return nil
 	}
 	return w.owners().Changed(w.manager, obj, current)
@@ -117,6 +116,25 @@ func (w *write) owners() *fieldmanager.Manager {
 		return w.sub.fields
 	}
 	return w.fields
+}
+
+// mayCreate refuses to make an object for who may only change one: the request
+// was authorized as the verb that it is.
+func (w *write) mayCreate() error {
+	if w.info.Verb == "create" {
+		return nil
+	}
+	info := *w.info
+	info.Verb = "create"
+	question := &request.Authorization{User: w.state.User, Info: &info}
+	decision, reason, err := w.Authorizer.Authorize(w.ctx, question)
+	switch {
+	case decision == request.Allow:
+		return nil
+	case err != nil:
+		return apierrors.NewInternalError(err)
+	}
+	return authz.Forbidden(question, reason)
 }
 
 // accompany has the companion complete the object, before anything is
@@ -151,19 +169,33 @@ func matchNamespace(namespace string, obj api.Object) error {
 	return nil
 }
 
-// identify gives a new object what the system alone gives.
-func identify(w *write, obj api.Object) {
-	obj.SetUID(uuid.NewUUID())
-	obj.SetCreationTimestamp(api.Now(w.ctx))
+// anonymize takes from a new object what the system alone gives.
+func anonymize(obj api.Object) {
+	obj.SetUID("")
+	obj.SetCreationTimestamp(metav1.Time{})
 	obj.SetDeletionTimestamp(nil)
 	obj.SetDeletionGracePeriodSeconds(nil)
+	obj.SetSelfLink("")
+}
+
+// identify gives a new object what the system alone gives.
+func identify(w *write, obj api.Object) {
+	anonymize(obj)
+	obj.SetUID(uuid.NewUUID())
+	obj.SetCreationTimestamp(api.Now(w.ctx))
 	if obj.GetName() == "" && obj.GetGenerateName() != "" {
 		obj.SetName(generateName(obj.GetGenerateName()))
 	}
 }
 
+// When owner references are looked through: a body's before anything else, too.
+const (
+	asSent         = ""
+	afterAdmission = " after mutating admission happens"
+)
+
 // dedupOwners drops owner references that are there twice and warns of them.
-func (w *write) dedupOwners(obj api.Object) {
+func (w *write) dedupOwners(obj api.Object, when string) {
 	var kept []metav1.OwnerReference
 	var twice []string
 	for _, ref := range obj.GetOwnerReferences() {
@@ -179,7 +211,7 @@ func (w *write) dedupOwners(obj api.Object) {
 		return
 	}
 	obj.SetOwnerReferences(kept)
-	w.state.Warn(fmt.Sprintf(".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: %v", strings.Join(twice, ", ")))
+	w.state.Warn(fmt.Sprintf(".metadata.ownerReferences contains duplicate entries"+when+"; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: %v", strings.Join(twice, ", ")))
 }
 
 // generateName appends five random characters, none of which makes words.
@@ -192,24 +224,35 @@ func generateName(base string) string {
 }
 
 // checkVersion refuses a change that was made from another state than the
-// present one. Afterwards obj has the present resourceVersion.
+// present one. Afterwards obj has the present resourceVersion. An act upon an object
+// is about whatever state it finds, unless it says.
 func (w *write) checkVersion(obj, current api.Object) error {
+	version, err := parseVersion(obj)
+	if err != nil {
+		return err
+	}
 	resource := w.kind.GVK.GroupVersion().WithResource(w.resource.Plural).GroupResource()
-	switch version := obj.GetResourceVersion(); {
-	case (version == "" || version == "0") && !w.resource.UnconditionalUpdate && !w.patched && w.sub == nil:
+	switch {
+	case version == 0 && !w.resource.UnconditionalUpdate && !w.acts():
 		errs := field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update")}
 		return apierrors.NewInvalid(schema.GroupKind{Group: resource.Group, Kind: resource.Resource}, current.GetName(), errs)
-	case version != "" && version != "0" && version != current.GetResourceVersion():
+	case version != 0 && strconv.FormatUint(version, 10) != current.GetResourceVersion():
 		return apierrors.NewConflict(resource, current.GetName(), errStale)
 	}
-	if uid := obj.GetUID(); uid != "" && uid != current.GetUID() {
-		return apierrors.NewConflict(resource, current.GetName(),
-			//lint:ignore ST1005 upstream's words, which clients show
-			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, current.GetUID()))
-	}
 	obj.SetResourceVersion(current.GetResourceVersion())
-	return matchNamespace(w.namespace, obj)
+	return nil
 }
+
+// parseVersion returns an object's resourceVersion; 0 if it has none.
+func parseVersion(obj api.Object) (uint64, error) {
+	if obj.GetResourceVersion() == "" {
+		return 0, nil
+	}
+	return strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
+}
+
+// acts says whether the body is no state but an act upon the object: a Binding.
+func (w *write) acts() bool { return w.sub != nil && w.sub.view && w.sub.Get == nil }
 
 // keepMeta undoes changes to metadata that only the system makes.
 func (w *write) keepMeta(obj, current api.Object) {

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	kjson "sigs.k8s.io/json"
 
 	"slowmo/pkg/apiserver/request"
 )
@@ -85,8 +87,8 @@ func (d *Decoder) Decode(state *request.State, contentType string, data []byte, 
 		return err
 	}
 	if strict, ok := runtime.AsStrictDecodingError(err); ok && obj != nil && validation != metav1.FieldValidationStrict {
-		for _, problem := range strict.Errors() {
-			state.Warn(problem.Error())
+		if validation != metav1.FieldValidationIgnore {
+			Warn(state, strict.Errors()...)
 		}
 		err = nil
 	}
@@ -94,11 +96,59 @@ func (d *Decoder) Decode(state *request.State, contentType string, data []byte, 
 	case err != nil:
 		return decodeError(err, want.Kind, gvk, data)
 	case obj != into:
-		err = fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", gvk.Version, gvk.Kind, internalPackage(want.Group), want.Kind)
-		return decodeError(err, want.Kind, gvk, data)
+		return decodeError(unknownConversion(*gvk, want), want.Kind, gvk, data)
 	}
 	into.GetObjectKind().SetGroupVersionKind(want)
 	return nil
+}
+
+// Patched decodes the JSON that a patch made of an object of kind was, which it
+// must still be. unknown are the fields that are unknown or there twice, if strict.
+func (d *Decoder) Patched(data []byte, into runtime.Object, was schema.GroupVersionKind, strict bool) (unknown []error, err error) {
+	decoder := d.plain[runtime.ContentTypeJSON]
+	if strict {
+		decoder = d.strict[runtime.ContentTypeJSON]
+	}
+	said, err := json.DefaultMetaFactory.Interpret(data)
+	if err == nil && said.Version == "" {
+		// Upstream takes it for its internal version, which knows no JSON but that.
+		if unknown, err = kjson.UnmarshalStrict(data, &metav1.TypeMeta{}); !strict {
+			unknown = nil
+		}
+		return unknown, err
+	}
+	obj, gvk, err := decoder.Decode(data, nil, into)
+	if problems, ok := runtime.AsStrictDecodingError(err); ok {
+		unknown, err = problems.Errors(), nil
+	}
+	switch {
+	case runtime.IsNotRegisteredError(err):
+		return nil, runtime.NewNotRegisteredErrForKind(upstreamScheme, *gvk)
+	case err != nil:
+		return nil, err
+	case obj != into:
+		return nil, unknownConversion(*gvk, was)
+	}
+	into.GetObjectKind().SetGroupVersionKind(was)
+	return unknown, nil
+}
+
+// Warn tells the client of problems with single fields. Those of YAML are several in one text.
+func Warn(state *request.State, problems ...error) {
+	for _, problem := range problems {
+		text, many := strings.CutPrefix(problem.Error(), "yaml: unmarshal errors:\n")
+		if !many {
+			state.Warn(text)
+			continue
+		}
+		for line := range strings.SplitSeq(text, "\n") {
+			state.Warn(strings.TrimSpace(line))
+		}
+	}
+}
+
+func unknownConversion(from, to schema.GroupVersionKind) error {
+	return fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", from.Version, from.Kind, internalPackage(to.Group), to.Kind)
 }
 
 // decode counts what it is about to decode.

@@ -30,6 +30,7 @@ var Range = &api.Resource{
 	PrepareCreate:       prepareLimitRangeCreate,
 	Validate:            validateLimitRange,
 	ValidateUpdate:      func(obj, _ api.Object) field.ErrorList { return validateLimitRange(obj) },
+	CreateOnUpdate:      true,
 	UnconditionalUpdate: true,
 }
 
