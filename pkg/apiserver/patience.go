@@ -15,6 +15,7 @@ import (
 // one client ask for. What it lets run is package fairness' business.
 type patience struct {
 	header, body, idle time.Duration // for all of it to come
+	write              time.Duration // for some of what is sent to be taken, of HTTP/2
 	request            time.Duration // for an ordinary request to be answered
 	headerBytes        int
 	headers            int // how many
@@ -22,7 +23,7 @@ type patience struct {
 }
 
 var standardPatience = patience{
-	header: 30 * time.Second, body: 15 * time.Second, idle: 90 * time.Second,
+	header: 30 * time.Second, body: 15 * time.Second, idle: 90 * time.Second, write: time.Minute,
 	request: time.Minute, headerBytes: 256 << 10, headers: 500, streams: 1000,
 }
 
@@ -35,7 +36,7 @@ func (p patience) server(handler http.Handler) *http.Server {
 		MaxHeaderBytes:    p.headerBytes,
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
 	}
-	http2.Configure(server, http2.Options{MaxStreams: p.streams})
+	http2.Configure(server, http2.Options{MaxStreams: p.streams, WritePatience: p.write})
 	return server
 }
 

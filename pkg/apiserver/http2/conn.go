@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -22,6 +23,8 @@ const (
 	connWindow, streamWindow = 1 << 20, 256 << 10
 	// lastStream is the highest number that a stream can have.
 	lastStream = 1<<31 - 1
+	// farewell is how long a client may take to hang up after us.
+	farewell = time.Second
 	// tableSize is how much of the headers seen before hpack may remember.
 	tableSize = 4096
 )
@@ -39,8 +42,8 @@ type conn struct {
 	base    context.Context // of every request; ends with the connection
 	cancel  context.CancelFunc
 
-	framer   *http2.Framer // reads in the read loop; writes to output, under mu
-	handlers sync.WaitGroup
+	framer   *http2.Framer  // reads in the read loop; writes to output, under mu
+	handlers sync.WaitGroup // and who writes beside them
 
 	mu      sync.Mutex
 	streams map[uint32]*stream // that are not closed on both sides
@@ -71,6 +74,7 @@ func newConn(base context.Context, server *http.Server, socket *tls.Conn, handle
 	c.encoder = hpack.NewEncoder(&c.encoded)
 	c.framer = http2.NewFramer(&c.output, socket)
 	c.framer.SetReuseFrames()
+	c.framer.SetMaxReadFrameSize(frameSize)
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(tableSize, nil)
 	if server.MaxHeaderBytes > 0 {
 		c.framer.MaxHeaderListSize = uint32(server.MaxHeaderBytes)
@@ -92,11 +96,14 @@ func (c *conn) serve() {
 // greet exchanges the prefaces of both sides.
 func (c *conn) greet() error {
 	c.mu.Lock()
-	err := errors.Join(c.framer.WriteSettings(
-		http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: uint32(c.limits.MaxStreams)},
-		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: c.framer.MaxHeaderListSize},
-		http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamWindow},
-	), c.framer.WriteWindowUpdate(0, connWindow-initialWindow))
+	settings := []http2.Setting{
+		{ID: http2.SettingMaxConcurrentStreams, Val: uint32(c.limits.MaxStreams)},
+		{ID: http2.SettingInitialWindowSize, Val: streamWindow},
+	}
+	if limit := c.framer.MaxHeaderListSize; limit > 0 {
+		settings = append(settings, http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: limit})
+	}
+	err := errors.Join(c.framer.WriteSettings(settings...), c.framer.WriteWindowUpdate(0, connWindow-initialWindow))
 	c.flush(false)
 	c.mu.Unlock()
 	if err != nil {
@@ -116,15 +123,15 @@ func (c *conn) greet() error {
 	if err != nil {
 		return err
 	}
-	settings, ok := frame.(*http2.SettingsFrame)
-	if !ok || settings.IsAck() {
+	first, ok := frame.(*http2.SettingsFrame)
+	if !ok || first.IsAck() {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
 	if err := c.socket.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
 	c.watchIdle()
-	return c.handle(settings)
+	return c.handle(first)
 }
 
 // step reads one frame and does what it says. An error ends the connection.
@@ -144,6 +151,9 @@ func (c *conn) step() error {
 
 // refuse resets a stream that may not even have begun.
 func (c *conn) refuse(err http2.StreamError) error {
+	if c.closed {
+		return nil
+	}
 	if s := c.streams[err.StreamID]; s != nil {
 		s.abort(err)
 	}
@@ -157,6 +167,9 @@ func (c *conn) handle(frame http2.Frame) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
 	switch f := frame.(type) {
 	case *http2.DataFrame:
 		return c.data(f)
@@ -264,15 +277,19 @@ func (c *conn) widen(f *http2.WindowUpdateFrame) error {
 func (c *conn) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.announce()
+	c.flush(false)
+	c.closeIfDone()
+}
+
+// announce adds that the connection is leaving.
+func (c *conn) announce() {
 	if c.leaving || c.closed {
 		return
 	}
 	c.leaving = true
 	// Requests may be on their way: their number is said when all are served.
-	if c.framer.WriteGoAway(lastStream, http2.ErrCodeNo, nil) == nil {
-		c.flush(false)
-	}
-	c.closeIfDone()
+	_ = c.framer.WriteGoAway(lastStream, http2.ErrCodeNo, nil)
 }
 
 // closeIfDone closes a connection that is leaving and has nothing more to do.
@@ -284,35 +301,45 @@ func (c *conn) closeIfDone() {
 
 // end closes the connection for what its read loop ended with.
 func (c *conn) end(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var of http2.ConnectionError
-	switch {
-	case errors.As(err, &of):
-		c.log.Printf("http2: %s: %v", c.remote, err)
-		c.close(http2.ErrCode(of))
-	case errors.Is(err, http2.ErrFrameTooLarge):
-		c.close(http2.ErrCodeFrameSize)
-	default: // the client is gone
-		c.stop()
-		c.socket.Close()
+	defer c.socket.Close()
+	if errors.Is(err, http2.ErrFrameTooLarge) {
+		err = http2.ConnectionError(http2.ErrCodeFrameSize)
 	}
+	var of http2.ConnectionError
+	if !errors.As(err, &of) { // the client is gone
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.stop()
+		return
+	}
+	c.log.Printf("http2: %s: %v", c.remote, err)
+	c.mu.Lock()
+	c.close(http2.ErrCode(of))
+	c.mu.Unlock()
+	_, _ = io.Copy(io.Discard, c.socket) // until hangUp's deadline
 }
 
-// close says why, and closes the socket when everything that waits is sent.
+// close says why, and hangs up when everything that waits is sent.
 func (c *conn) close(code http2.ErrCode) {
 	if c.closed {
 		return
 	}
-	// What waits for room will not get it any more, the goodbye need not.
-	err := c.framer.WriteGoAway(c.newest, code, nil)
+	_ = c.framer.WriteGoAway(c.newest, code, nil)
 	c.stop()
-	if err == nil {
-		c.flush(false)
-	}
+	c.flush(false)
 }
 
-// stop ends all streams. Whoever writes last closes the socket.
+// hangUp tells the client that nothing more comes. Its last words are still read: of a
+// socket that is closed before, what is on its way to the client is lost (TCP resets).
+func (c *conn) hangUp() {
+	_ = c.socket.CloseWrite()
+	if below, ok := c.socket.NetConn().(*net.TCPConn); ok {
+		_ = below.CloseWrite()
+	}
+	_ = c.socket.SetReadDeadline(time.Now().Add(farewell))
+}
+
+// stop ends all streams. Whoever writes last hangs up.
 func (c *conn) stop() {
 	if c.closed {
 		return

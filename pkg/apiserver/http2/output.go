@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -27,8 +26,6 @@ const (
 	tryLimit = 4 * batch
 	// outputLimit is how much may wait for a peer that does not read.
 	outputLimit = 1 << 20
-	// writePatience is how long a peer may take none of what is sent.
-	writePatience = time.Minute
 )
 
 var errClosed = errors.New("http2: the connection is closed")
@@ -49,7 +46,7 @@ type output struct {
 }
 
 // outputs holds buffers between flushes: most connections are idle most of the time.
-var outputs = sync.Pool{New: func() any { return new(make([]byte, 0, batch+2*frameSize)) }}
+var outputs = sync.Pool{New: func() any { return new(make([]byte, 0, frameSize)) }}
 
 // Write adds a frame that is not DATA.
 func (o *output) Write(frame []byte) (int, error) {
@@ -115,10 +112,17 @@ func (c *conn) addHeaders(id uint32, end bool) error {
 // flush writes what waits, unless somebody does already; mu is free meanwhile. With
 // yield it lets those run first that are about to add more.
 func (c *conn) flush(yield bool) {
-	if !c.writing {
-		c.writing = true
-		c.drain(yield)
+	if c.writing || len(c.pending) == 0 {
+		return
 	}
+	c.writing = true
+	c.writePending(yield)
+	if len(c.pending) == 0 || c.closed {
+		c.drain(false)
+		return
+	}
+	// Others write much: that must not keep the caller from its own work.
+	c.drainBeside()
 }
 
 // flushBeside is flush for those who must not wait for it.
@@ -127,41 +131,54 @@ func (c *conn) flushBeside() {
 		return
 	}
 	c.writing = true
-	go func() {
+	c.drainBeside()
+}
+
+func (c *conn) drainBeside() {
+	c.handlers.Go(func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.drain(true)
-	}()
+	})
 }
 
 // drain is the writer's work.
 func (c *conn) drain(yield bool) {
 	for len(c.pending) > 0 {
-		if yield {
-			c.mu.Unlock()
-			runtime.Gosched()
-			c.mu.Lock()
-		}
-		pending := c.pending
-		c.pending, c.lastOf = nil, 0
-		c.wakeAll()
+		c.writePending(yield)
+	}
+	if c.closed {
 		c.mu.Unlock()
-		err := c.write(pending)
-		recycle(pending)
+		c.hangUp()
 		c.mu.Lock()
-		if err != nil {
-			c.pending = nil
-			c.stop()
-		}
 	}
 	c.writing = false
-	if c.closed {
-		c.socket.Close()
+}
+
+func (c *conn) writePending(yield bool) {
+	if yield {
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+	}
+	pending := c.pending
+	c.pending, c.lastOf = nil, 0
+	c.wakeAll()
+	c.mu.Unlock()
+	err := c.write(pending)
+	recycle(pending)
+	if err != nil {
+		c.socket.NetConn().Close() // there is no use in a goodbye
+	}
+	c.mu.Lock()
+	if err != nil {
+		c.pending, c.lastOf = nil, 0
+		c.stop()
 	}
 }
 
 func (c *conn) write(p []byte) error {
-	if err := c.socket.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
+	if err := c.socket.SetWriteDeadline(deadline(c.limits.WritePatience)); err != nil {
 		return err
 	}
 	_, err := c.socket.Write(p)
@@ -213,6 +230,16 @@ func (s *stream) trySend(p []byte) bool {
 	}
 	c.flushBeside()
 	return true
+}
+
+// waitForRoom waits as long as too much waits to be sent.
+func (s *stream) waitForRoom() error {
+	for s.err == nil && len(s.conn.pending) >= batch {
+		if err := s.waitToSend(); err != nil {
+			return err
+		}
+	}
+	return s.err
 }
 
 // waitToSend returns when there may be window and room.

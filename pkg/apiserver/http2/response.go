@@ -16,17 +16,21 @@ import (
 // held is how long a body may get before its answer begins without Content-Length.
 const held = 4 << 10
 
+// sniffed is how much of a body its type can depend on.
+const sniffed = 512
+
 // response is a handler's way to answer. As ever it is used by one goroutine at a
 // time. It is a Flusher, and takes deadlines from a ResponseController: a read or
 // write of the body that has to wait past one fails, and of a write that is late the
 // stream is reset.
 type response struct {
-	stream  *stream
-	request *http.Request
-	header  http.Header
+	stream *stream
+	head   bool // no body is sent
+	header http.Header
 
 	status  int         // 0: not known yet
-	fields  http.Header // header as it was when the status came
+	fields  http.Header // header as it was when the status came; nil once it is sent
+	trails  []string    // what of it announces trailers
 	begun   bool        // the headers are in the output
 	length  int64       // what Content-Length says; -1: nothing
 	written int64       // by the handler
@@ -39,7 +43,7 @@ func (w *response) Header() http.Header { return w.header }
 
 func (w *response) WriteHeader(status int) {
 	if w.status != 0 {
-		w.stream.conn.log.Printf("http2: superfluous WriteHeader(%d) after %d for %s", status, w.status, w.request.URL.Path)
+		w.stream.conn.log.Printf("http2: superfluous WriteHeader(%d) after %d", status, w.status)
 		return
 	}
 	if status < 100 || status > 999 {
@@ -62,10 +66,15 @@ func (w *response) WriteHeader(status int) {
 
 // inform sends an answer before the answer.
 func (w *response) inform(status int) {
+	fields := w.header
+	if _, given := fields["Content-Length"]; given {
+		fields = fields.Clone()
+		fields.Del("Content-Length") // it is of the body
+	}
 	c := w.stream.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if w.stream.err == nil && w.pack(status, w.header) == nil && c.addHeaders(w.stream.id, false) == nil {
+	if w.stream.waitForRoom() == nil && w.pack(status, fields) == nil && c.addHeaders(w.stream.id, false) == nil {
 		c.flush(false)
 	}
 }
@@ -82,13 +91,10 @@ func (w *response) Write(p []byte) (int, error) {
 	if w.bodyless() {
 		return 0, http.ErrBodyNotAllowed
 	}
-	w.written += int64(len(p))
-	if w.length >= 0 && w.written > w.length {
+	if w.length >= 0 && w.written+int64(len(p)) > w.length {
 		return 0, http.ErrContentLength
 	}
-	if w.request.Method == http.MethodHead {
-		return len(p), nil
-	}
+	w.written += int64(len(p))
 	if !w.begun && w.length < 0 {
 		if w.body == nil {
 			w.body = bodies.Get().(*[held]byte)[:0]
@@ -101,29 +107,42 @@ func (w *response) Write(p []byte) (int, error) {
 	c := w.stream.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := w.begin(false); err != nil {
+	if err := w.begin(p, false); err != nil {
 		return 0, err
 	}
-	if err := w.stream.send(p); err != nil {
+	if err := w.send(p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// begin adds the headers and what was held back. It needs mu, as all that follows.
-func (w *response) begin(end bool) error {
+// send sends of the body what is sent of one.
+func (w *response) send(p []byte) error {
+	if w.head {
+		return w.stream.err
+	}
+	return w.stream.send(p)
+}
+
+// begin adds the headers and what was held back, after which comes next. It needs mu,
+// as all that follows.
+func (w *response) begin(next []byte, end bool) error {
 	s := w.stream
 	if w.begun || s.err != nil {
 		return s.err
 	}
-	w.begun = true
-	if err := w.pack(w.status, w.complete(w.fields)); err != nil {
+	if err := s.waitForRoom(); err != nil {
 		return err
 	}
+	w.begun = true
+	if err := w.pack(w.status, w.complete(w.fields, next)); err != nil {
+		return err
+	}
+	w.trails, w.fields = w.fields["Trailer"], nil
 	if err := s.conn.addHeaders(s.id, end); err != nil {
 		return err
 	}
-	return s.send(w.body)
+	return w.send(w.body)
 }
 
 // release gives the buffer back.
@@ -145,7 +164,7 @@ func (w *response) FlushError() error {
 	c := w.stream.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := w.begin(false)
+	err := w.begin(nil, false)
 	w.release()
 	if err == nil {
 		c.flush(true)
@@ -167,25 +186,25 @@ func (w *response) finish() {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.length < 0 && !w.begun && !w.bodyless() && (w.written > 0 || w.request.Method != http.MethodHead) {
+	if w.length < 0 && !w.begun && !w.bodyless() && (w.written > 0 || !w.head) {
 		w.fields.Set("Content-Length", strconv.FormatInt(w.written, 10))
 	}
 	c, s := w.stream.conn, w.stream
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if w.written < w.length && !w.bodyless() && w.request.Method != http.MethodHead {
+	if w.written < w.length && !w.bodyless() && !w.head {
 		s.cancelWith(http2.ErrCodeInternal) // or the client takes what it has for all
 		return
 	}
 	trailers := w.trailers()
-	empty := len(w.body) == 0 && len(trailers) == 0
+	empty := (len(w.body) == 0 || w.head) && len(trailers) == 0
 	ended := !w.begun && empty
-	if w.begin(ended) != nil || ended {
+	if w.begin(nil, ended) != nil || ended {
 		return
 	}
 	if len(trailers) == 0 {
 		c.endData(s.id)
-	} else if w.packFields(trailers) == nil {
+	} else if s.waitForRoom() == nil && w.packFields(trailers) == nil {
 		_ = c.addHeaders(s.id, true)
 	}
 }
@@ -204,7 +223,7 @@ func (w *response) trailers() http.Header {
 			add(trailer, values)
 		}
 	}
-	for _, announced := range w.fields["Trailer"] {
+	for _, announced := range append(w.trails, w.fields["Trailer"]...) {
 		for name := range strings.SplitSeq(announced, ",") {
 			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
 			if values := w.header[name]; values != nil && httpguts.ValidTrailerHeader(name) {
@@ -215,16 +234,20 @@ func (w *response) trailers() http.Header {
 	return trailers
 }
 
-// complete adds what every answer has.
-func (w *response) complete(fields http.Header) http.Header {
+// complete adds what every answer has that begins with what is held back and next.
+func (w *response) complete(fields http.Header, next []byte) http.Header {
 	if _, given := fields["Date"]; !given {
 		fields["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
 	}
-	if _, given := fields["Content-Type"]; !given && len(w.body) > 0 {
-		fields["Content-Type"] = []string{http.DetectContentType(w.body)}
+	if _, given := fields["Content-Type"]; !given && fields.Get("Content-Encoding") == "" && len(w.body)+len(next) > 0 {
+		sample := w.body
+		if len(sample) < sniffed {
+			sample = slices.Concat(w.body, next[:min(len(next), sniffed)])
+		}
+		fields["Content-Type"] = []string{http.DetectContentType(sample)}
 	}
 	if strings.EqualFold(fields.Get("Connection"), "close") {
-		go w.stream.conn.leave()
+		w.stream.conn.announce()
 	}
 	return fields
 }
@@ -281,6 +304,10 @@ func lowerName(name string) string {
 	return strings.ToLower(name)
 }
 
+// EnableFullDuplex is for a ResponseController: here a body can always be read
+// after the answer has begun.
+func (w *response) EnableFullDuplex() error { return nil }
+
 // SetReadDeadline is for a ResponseController.
 func (w *response) SetReadDeadline(by time.Time) error {
 	return w.set(&w.stream.readBy, by)
@@ -295,5 +322,7 @@ func (w *response) set(deadline *time.Time, by time.Time) error {
 	w.stream.conn.mu.Lock()
 	defer w.stream.conn.mu.Unlock()
 	*deadline = by
+	w.stream.arrived.send()
+	w.stream.room.send()
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 
 // Options bound what one connection may ask for.
 type Options struct {
-	MaxStreams int // at once
+	MaxStreams    int           // at once
+	WritePatience time.Duration // for a client that takes nothing of what is sent; 0 is for ever
 }
 
 // Configure makes server, which must not serve yet, answer HTTP/2 by this package.

@@ -45,19 +45,23 @@ func (s signal) send() {
 func (c *conn) headers(f *http2.MetaHeadersFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.streams[f.StreamID]; s != nil {
-		return s.trailers(f)
-	}
-	if f.StreamID%2 == 0 {
-		return http2.ConnectionError(http2.ErrCodeProtocol)
-	}
-	if f.StreamID <= c.newest {
-		return http2.ConnectionError(http2.ErrCodeStreamClosed)
-	}
-	c.newest = f.StreamID
 	if c.closed {
 		return nil
 	}
+	if s := c.streams[f.StreamID]; s != nil {
+		return s.trailers(f)
+	}
+	switch {
+	case f.StreamID%2 == 0:
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	case f.StreamID <= c.newest && f.StreamEnded() && len(f.PseudoFields()) == 0: // of a body that was not wanted
+		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeStreamClosed}
+	case f.StreamID <= c.newest:
+		return http2.ConnectionError(http2.ErrCodeStreamClosed)
+	case len(c.pending) > outputLimit:
+		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
+	}
+	c.newest = f.StreamID
 	if len(c.streams) >= c.limits.MaxStreams || c.running >= 2*c.limits.MaxStreams {
 		return c.refuseStream(f.StreamID)
 	}
@@ -99,7 +103,7 @@ func (s *stream) trailers(f *http2.MetaHeadersFrame) error {
 func (s *stream) run(r *http.Request, truncated bool) {
 	c := s.conn
 	defer c.handlers.Done()
-	w := &response{stream: s, request: r, header: http.Header{}}
+	w := &response{stream: s, head: r.Method == http.MethodHead, header: http.Header{}}
 	func() {
 		defer c.protect(s)
 		if truncated {
@@ -115,6 +119,7 @@ func (s *stream) run(r *http.Request, truncated bool) {
 	w.release()
 	c.running--
 	s.close()
+	c.closeIfDone()
 	c.flush(false)
 }
 
@@ -129,7 +134,6 @@ func (s *stream) close() {
 		_ = c.framer.WriteRSTStream(s.id, http2.ErrCodeNo)
 	}
 	s.abort(errStreamClosed)
-	c.closeIfDone()
 }
 
 var errStreamClosed = errors.New("http2: the stream is closed")
@@ -160,7 +164,6 @@ func (s *stream) cancelWith(code http2.ErrCode) {
 	_ = c.framer.WriteRSTStream(s.id, code)
 	s.abort(http2.StreamError{StreamID: s.id, Code: code})
 	c.flushBeside()
-	c.closeIfDone()
 }
 
 // wait returns after the signal, with mu free meanwhile; false when it is late.
@@ -268,6 +271,10 @@ func readFields(r *http.Request, f *http2.MetaHeadersFrame) error {
 // setBody says how long the body is, -1 for not known.
 func (s *stream) setBody(r *http.Request, f *http2.MetaHeadersFrame) error {
 	s.body.ended = f.StreamEnded()
+	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		r.Header.Del("Expect")
+		s.body.expected = true
+	}
 	r.ContentLength = -1
 	if lengths := r.Header["Content-Length"]; len(lengths) > 0 {
 		n, err := strconv.ParseUint(lengths[0], 10, 63)
@@ -284,10 +291,6 @@ func (s *stream) setBody(r *http.Request, f *http2.MetaHeadersFrame) error {
 		return nil
 	}
 	s.body.left = r.ContentLength
-	if r.Header.Get("Expect") == "100-continue" {
-		s.body.expected = true
-		r.Header.Del("Expect")
-	}
 	r.Body = requestBody{s}
 	return nil
 }
