@@ -34,7 +34,6 @@ var DeviceTaintRule = &api.Resource{
 	PrepareUpdate:  prepareTaintRuleUpdate,
 	Validate:       func(obj api.Object) field.ErrorList { return validateTaintRule(obj, nil) },
 	ValidateUpdate: validateTaintRule,
-	ReturnDeleted:  true,
 
 	Subresources: []api.Subresource{{
 		Name: "status", Verbs: []string{"get", "patch", "update"},

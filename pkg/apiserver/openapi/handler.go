@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -27,11 +28,12 @@ type documents struct {
 
 	// merge is filled by the first document and read-only from then on.
 	merge func() (mergeRules, error)
-	// facts is the same.
 	facts func() (facts, error)
+	// pages are the operations by the paths of documents: apis/apps/v1.
+	pages func() map[string][]operation
 	// swagger and groups make a document at the first call and return it from then on.
 	swagger func() (*document, error)
-	groups  map[string]func() (*document, error) // by path: apis/apps/v1
+	groups  func() map[string]func() (*document, error) // by path too
 }
 
 // document is one document in its two encodings. It is immutable.
@@ -45,21 +47,29 @@ type document struct {
 // documents say of the server, "v1.37.2". The handler is safe for concurrent use.
 func New(resources []*api.Resource, scheme *runtime.Scheme, version string) http.Handler {
 	d := &documents{
-		version: version, served: servedOf(resources), started: time.Now(),
-		groups: map[string]func() (*document, error){},
+		version: release(version), served: servedOf(resources), started: time.Now(), facts: sync.OnceValues(readFacts),
 	}
 	d.merge = sync.OnceValues(func() (mergeRules, error) { return newMergeRules(scheme) })
-	d.facts = sync.OnceValues(readFacts)
 	d.swagger = sync.OnceValues(d.v2)
-	for _, s := range d.served {
-		gv := s.gv
-		d.groups[strings.TrimPrefix(rootOf(gv), "/")] = sync.OnceValues(func() (*document, error) { return d.v3(gv) })
-	}
+	d.pages = sync.OnceValue(func() map[string][]operation { return pagesOf(d.served) })
+	d.groups = sync.OnceValue(func() map[string]func() (*document, error) {
+		groups := map[string]func() (*document, error){}
+		for page := range d.pages() {
+			groups[page] = sync.OnceValues(func() (*document, error) { return d.v3(page) })
+		}
+		return groups
+	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /openapi/v2", d.serveV2)
 	mux.HandleFunc("GET /openapi/v3", d.serveIndex)
 	mux.HandleFunc("GET /openapi/v3/{path...}", d.serveV3)
 	return mux
+}
+
+// release is a version without its patch: 1.37 of v1.37.2.
+func release(version string) string {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 // build makes a document; parse turns its JSON into the message that is its protobuf.
@@ -83,7 +93,12 @@ func build[M proto.Message](doc any, parse func([]byte) (M, error)) (*document, 
 
 func hashOf(body []byte) string { return fmt.Sprintf("%X", sha512.Sum512(body)) }
 
-func (d *documents) newModels(dialect dialect) (*models, error) {
+// newModels are for one group-version, or in version 2 for all.
+func (d *documents) newModels(dialect dialect, gv runtimeschema.GroupVersion) (*models, error) {
+	facts, err := d.facts()
+	if err != nil {
+		return nil, err
+	}
 	rules, err := d.merge()
 	if err != nil {
 		return nil, err
@@ -100,25 +115,19 @@ func (d *documents) newModels(dialect dialect) (*models, error) {
 			}
 		}
 	}
-	kinds[statusType] = []runtimeschema.GroupVersionKind{{Version: "v1", Kind: "Status"}}
-	kinds[deleteType] = d.everywhere("DeleteOptions")
-	facts, err := d.facts()
-	if err != nil {
-		return nil, err
+	for _, t := range []reflect.Type{statusType, reflect.TypeFor[metav1.APIGroup](), reflect.TypeFor[metav1.APIGroupList](),
+		reflect.TypeFor[metav1.APIResourceList](), reflect.TypeFor[metav1.APIVersions]()} {
+		kinds[t] = []runtimeschema.GroupVersionKind{{Version: "v1", Kind: t.Name()}}
+	}
+	everywhere := facts.everywhere()
+	if dialect.v3 {
+		everywhere = everywhereIn(gv)
+	}
+	for _, gv := range everywhere {
+		kinds[deleteType] = append(kinds[deleteType], gv.WithKind("DeleteOptions"))
+		kinds[watchType] = append(kinds[watchType], gv.WithKind("WatchEvent"))
 	}
 	return &models{dialect: dialect, merge: rules, facts: facts, kinds: kinds, schemas: map[string]*schema{}}, nil
-}
-
-// everywhere is a kind that each group-version has.
-func (d *documents) everywhere(kind string) (kinds []runtimeschema.GroupVersionKind) {
-	seen := map[runtimeschema.GroupVersion]bool{}
-	for _, s := range d.served {
-		if !seen[s.gv] {
-			seen[s.gv] = true
-			kinds = append(kinds, s.gv.WithKind(kind))
-		}
-	}
-	return kinds
 }
 
 func (d *documents) serveV2(w http.ResponseWriter, r *http.Request) {
@@ -139,7 +148,7 @@ func (d *documents) serveIndex(w http.ResponseWriter, r *http.Request) {
 	index := struct {
 		Paths map[string]entry `json:"paths"`
 	}{map[string]entry{}}
-	for path, get := range d.groups {
+	for path, get := range d.groups() {
 		doc, err := get()
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -152,14 +161,14 @@ func (d *documents) serveIndex(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8") // as upstream says of this JSON
 	w.Header().Set("ETag", fmt.Sprintf("%q", hashOf(body)))
 	http.ServeContent(w, r, "", d.started, bytes.NewReader(body))
 }
 
 func (d *documents) serveV3(w http.ResponseWriter, r *http.Request) {
 	path := r.PathValue("path")
-	get, ok := d.groups[path]
+	get, ok := d.groups()[path]
 	if !ok {
 		http.NotFound(w, r)
 		return

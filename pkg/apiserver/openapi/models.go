@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -67,6 +68,7 @@ func (m *models) add(t reflect.Type) string {
 	if t.Kind() == reflect.Struct && !opaque[name] {
 		m.addFields(s, name, t)
 		s.MapType = m.merge.mapType(name)
+		s.Unions = m.facts.Unions[name]
 	}
 	return name
 }
@@ -106,30 +108,61 @@ func (m *models) addFields(s *schema, name string, t reflect.Type) {
 }
 
 func (m *models) property(f reflect.StructField, description, owner, name string) *schema {
-	p := m.typeOf(f.Type)
-	if p.Ref != "" && m.v3 {
-		// Beside a $ref of version 3 nothing else counts.
-		p = &schema{AllOf: []schema{*p}}
-		if f.Type.Kind() == reflect.Struct {
-			p.Default = map[string]any{}
-		}
-	}
+	p, at := m.typeOf(f.Type), owner+"."+name
+	rule := m.merge.field(owner, name)
 	p.Description = description
 	p.PatchStrategy, p.PatchMergeKey = f.Tag.Get("patchStrategy"), f.Tag.Get("patchMergeKey")
-	rule := m.merge.field(owner, name)
 	switch p.Type {
 	case "array":
 		p.ListType, p.ListMapKeys = rule.list, rule.keys
-		if list, ok := m.facts.Lists[owner+"."+name]; ok {
-			p.ListType, p.ListMapKeys = list.Type, list.Keys
-		}
-		p.Items.Enum = m.facts.Enums[owner+"."+name]
+		p.Items.Enum = m.facts.Enums[at]
 	case "string":
-		p.Enum = m.facts.Enums[owner+"."+name]
+		p.Enum = m.facts.Enums[at]
 	case "object":
 		p.MapType = rule.mapType
+		if p.AdditionalProperties != nil {
+			p.AdditionalProperties.Enum = m.facts.Enums[at]
+		}
+	}
+	if list, ok := m.facts.Lists[at]; ok {
+		p.ListType, p.ListMapKeys = list.Type, list.Keys
+	}
+	if kind, ok := m.facts.Maps[at]; ok {
+		p.MapType = kind
+	}
+	if !m.v3 {
+		return p
+	}
+	p.Default = m.defaultOf(f, at)
+	if ref := p.Ref; ref != "" && (name == "default" || !strings.HasSuffix(owner, ".JSONSchemaProps")) { // upstream describes no other field of it
+		// Beside a $ref of version 3 nothing else counts.
+		p.Ref, p.AllOf = "", []schema{{Ref: ref}}
 	}
 	return p
+}
+
+// defaultOf is what a field is that is not given: the zero value of Go's type
+// for what is always written.
+func (m *models) defaultOf(f reflect.StructField, at string) any {
+	if value, ok := m.facts.Defaults[at]; ok {
+		return value
+	}
+	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	always := !strings.Contains(options, "omit")
+	switch kind := f.Type.Kind(); {
+	case kind == reflect.Struct:
+		if _, plain := reflect.Zero(f.Type).Interface().(schemaTyped); plain || f.Type == reflect.TypeFor[runtime.RawExtension]() {
+			return nil
+		}
+		return map[string]any{}
+	case kind == reflect.String && always:
+		return ""
+	case kind == reflect.Bool && always:
+		return false
+	case (kind == reflect.Int32 || kind == reflect.Int64) && always:
+		return 0
+	}
+	return nil
 }
 
 // typeOf returns the schema of a value of type t: written out for plain types,
@@ -145,9 +178,9 @@ func (m *models) typeOf(t reflect.Type) *schema {
 		if t.Elem().Kind() == reflect.Uint8 {
 			return &schema{Type: "string", Format: "byte"}
 		}
-		return &schema{Type: "array", Items: m.element(t.Elem())}
+		return &schema{Type: "array", Items: m.typeOf(t.Elem())}
 	case reflect.Map:
-		return &schema{Type: "object", AdditionalProperties: m.element(t.Elem())}
+		return &schema{Type: "object", AdditionalProperties: m.typeOf(t.Elem())}
 	case reflect.String:
 		return &schema{Type: "string"}
 	case reflect.Bool:
@@ -161,15 +194,6 @@ func (m *models) typeOf(t reflect.Type) *schema {
 	default:
 		return &schema{Type: "object"}
 	}
-}
-
-// element is typeOf for what a list or map holds.
-func (m *models) element(t reflect.Type) *schema {
-	s := m.typeOf(t)
-	if s.Ref != "" && m.v3 && t.Kind() == reflect.Struct {
-		return &schema{AllOf: []schema{*s}, Default: map[string]any{}}
-	}
-	return s
 }
 
 // doc returns the descriptions of a type, under "", and of its fields.

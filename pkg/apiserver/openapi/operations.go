@@ -16,9 +16,11 @@ type operation struct {
 	path, method string
 	id, tag      string
 	description  string
-	action       string // list, get, post, put, patch, delete, deletecollection, connect
+	action       string // list, get, post, put, patch, delete, deletecollection, watch, watchlist, connect; empty without a kind
 	kind         runtimeschema.GroupVersionKind
 	query        []parameter
+	consumes     []string // nil: anything
+	produces     []string
 	body         reflect.Type // nil: none
 	bodyOptional bool
 	answer       reflect.Type // nil: text
@@ -29,11 +31,11 @@ type operation struct {
 // parameter is one of a query or a path; required ones are of the path.
 type parameter struct {
 	name, kind, description string
-	unique                  bool
 }
 
 var (
 	statusType  = reflect.TypeFor[metav1.Status]()
+	watchType   = reflect.TypeFor[metav1.WatchEvent]()
 	deleteType  = reflect.TypeFor[metav1.DeleteOptions]()
 	patchType   = reflect.TypeFor[metav1.Patch]()
 	listParams  = queryOf(reflect.TypeFor[metav1.ListOptions]())
@@ -41,6 +43,7 @@ var (
 	updateQuery = queryOf(reflect.TypeFor[metav1.UpdateOptions]())
 	patchQuery  = queryOf(reflect.TypeFor[metav1.PatchOptions]())
 	deleteQuery = queryOf(deleteType, "dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", "propagationPolicy")
+	selecting   = slices.DeleteFunc(merged(listParams, deleteQuery), func(p parameter) bool { return p.name == "allowWatchBookmarks" || p.name == "watch" })
 	pretty      = parameter{name: "pretty", kind: "string", description: "If 'true', then the output is pretty printed. Defaults to 'false' unless the user-agent indicates a browser or command-line HTTP tool (curl and wget)."}
 )
 
@@ -59,12 +62,16 @@ func queryOf(t reflect.Type, names ...string) (params []parameter) {
 			kind = kind.Elem()
 		}
 		switch kind.Kind() {
+		case reflect.Struct: // none that a query could fill
+			continue
 		case reflect.Bool:
 			p.kind = "boolean"
 		case reflect.Int64:
 			p.kind = "integer"
 		case reflect.Slice:
-			p.unique = true
+			if kind.Elem().Kind() == reflect.Int32 {
+				p.kind = "integer"
+			}
 		}
 		params = append(params, p)
 	}
@@ -118,7 +125,7 @@ func (s served) operations() (ops []operation) {
 	add(can("list"), s.op("GET", collection, "list", "list", "list or watch objects of kind "+r.Kind, "", s.list, listParams))
 	add(can("create"), s.op("POST", collection, "create", "post", "create "+article(r.Kind), "", s.object, createQuery).with(s.object))
 	add(can("deletecollection"), s.op("DELETE", collection, "deletecollection", "deletecollection", "delete collection of "+r.Kind, "", statusType,
-		merged(listParams, deleteQuery)).with(deleteType))
+		selecting).with(deleteType))
 	add(can("get"), s.op("GET", one, "read", "get", "read the specified "+r.Kind, "", s.object, nil))
 	add(can("update"), s.op("PUT", one, "replace", "put", "replace the specified "+r.Kind, "", s.object, updateQuery).with(s.object))
 	add(can("patch"), s.op("PATCH", one, "patch", "patch", "partially update the specified "+r.Kind, "", s.object, patchQuery).with(patchType))
@@ -131,52 +138,36 @@ func (s served) operations() (ops []operation) {
 		all.id = "list" + idOf(s.gv) + r.Kind + "ForAllNamespaces"
 		ops = append(ops, all)
 	}
+	if can("watch") {
+		ops = append(ops, s.watches(strings.TrimPrefix(collection, s.root()))...)
+	}
 	return ops
 }
 
-// deleted is what a delete answers: graceful ones the object, others a status.
+// watches are the paths below /watch, which only watch.
+func (s served) watches(collection string) (ops []operation) {
+	add := func(path, action, what, suffix string) {
+		op := s.op("GET", s.root()+"/watch"+path, "watch", action, what, suffix, watchType, listParams)
+		op.produces = streamTypes
+		ops = append(ops, op)
+	}
+	many := "watch individual changes to a list of " + s.resource.Kind + ". deprecated: use the 'watch' parameter with a list operation instead."
+	add(collection, "watchlist", many, "List")
+	add(collection+"/{name}", "watch", "watch changes to an object of kind "+s.resource.Kind+". deprecated: use the 'watch' parameter with a list operation "+
+		"instead, filtered to a single item with the 'fieldSelector' parameter.", "")
+	if s.resource.Namespaced {
+		add("/"+s.resource.Plural, "watchlist", many, "List")
+		ops[2].id = "watch" + idOf(s.gv) + s.resource.Kind + "ListForAllNamespaces"
+	}
+	return ops
+}
+
+// deleted is what a delete answers: the object, or a status.
 func (s served) deleted() reflect.Type {
-	if s.resource.Grace != nil {
+	if s.resource.Grace != nil || s.resource.ReturnDeleted {
 		return s.object
 	}
 	return statusType
-}
-
-func (s served) subresource(one string, sub *api.Subresource) (ops []operation) {
-	kind, object := s.resource.Kind, s.object
-	if sub.New != nil {
-		object = elem(sub.New())
-	}
-	for _, verb := range sub.Verbs {
-		m := methods[verb]
-		op := s.op(m.method, one+"/"+sub.Name, m.word, m.action, m.text+" "+sub.Name+" of the specified "+kind, title(sub.Name), object, m.query)
-		switch {
-		case sub.Connect:
-			op.action, op.answer, op.query = "connect", nil, nil
-			op.id = "connect" + strings.TrimPrefix(op.id, m.word) + title(verb)
-		case verb == "patch":
-			op = op.with(patchType)
-		case verb != "get":
-			op = op.with(object)
-		}
-		if sub.Kind.Kind != "" {
-			op.kind = sub.Kind
-		}
-		ops = append(ops, op)
-	}
-	return ops
-}
-
-// methods says how a verb on a subresource is called in HTTP and in documents.
-var methods = map[string]struct {
-	method, word, action, text string
-	query                      []parameter
-}{
-	"get":    {"GET", "read", "get", "read", nil},
-	"create": {"POST", "create", "post", "create", createQuery},
-	"update": {"PUT", "replace", "put", "replace", updateQuery},
-	"patch":  {"PATCH", "patch", "patch", "partially update", patchQuery},
-	"delete": {"DELETE", "delete", "delete", "delete", deleteQuery},
 }
 
 func (s served) op(method, path, word, action, description, suffix string, answer reflect.Type, query []parameter) operation {
@@ -188,12 +179,19 @@ func (s served) op(method, path, word, action, description, suffix string, answe
 	if action == "deletecollection" {
 		id = "delete" + idOf(s.gv) + "Collection" + scope
 	}
-	return operation{
+	op := operation{
 		method: method, path: path, id: id, tag: tagOf(s.gv), description: description, action: action,
-		kind: s.gv.WithKind(s.resource.Kind), query: query, answer: answer,
+		kind: s.gv.WithKind(s.resource.Kind), query: merged(query, []parameter{pretty}), answer: answer, produces: bodyTypes,
 		created:  method == "POST" || method == "PUT" || method == "PATCH",
 		accepted: method == "POST" || action == "delete",
 	}
+	switch action {
+	case "list":
+		op.produces = streamTypes
+	case "patch":
+		op.consumes = patchTypes
+	}
+	return op
 }
 
 // with returns the operation with a body of type t.
@@ -211,9 +209,6 @@ func merged(a, b []parameter) []parameter {
 // codes are the answers of an operation that went well.
 func (o operation) codes() map[string]string {
 	codes := map[string]string{"200": "OK"}
-	if o.action == "connect" {
-		return codes
-	}
 	if o.created {
 		codes["201"] = "Created"
 	}
@@ -230,6 +225,9 @@ func pathParameters(path string) (params []parameter) {
 	}
 	if strings.Contains(path, "{namespace}") {
 		params = append(params, parameter{name: "namespace", description: "object name and auth scope, such as for teams and projects"})
+	}
+	if strings.Contains(path, "{path}") {
+		params = append(params, parameter{name: "path", description: "path to the resource"})
 	}
 	return params
 }

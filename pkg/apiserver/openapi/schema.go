@@ -14,6 +14,7 @@ type schema struct {
 	Required             []string           `json:"required,omitempty"`
 	Properties           map[string]*schema `json:"properties,omitempty"`
 	Items                *schema            `json:"items,omitempty"`
+	Unique               bool               `json:"uniqueItems,omitempty"`
 	AdditionalProperties *schema            `json:"additionalProperties,omitempty"`
 
 	ListType      string             `json:"x-kubernetes-list-type,omitempty"`
@@ -21,6 +22,7 @@ type schema struct {
 	MapType       string             `json:"x-kubernetes-map-type,omitempty"`
 	PatchStrategy string             `json:"x-kubernetes-patch-strategy,omitempty"`
 	PatchMergeKey string             `json:"x-kubernetes-patch-merge-key,omitempty"`
+	Unions        []any              `json:"x-kubernetes-unions,omitempty"`
 	Kinds         []groupVersionKind `json:"x-kubernetes-group-version-kind,omitempty"`
 }
 

@@ -4,13 +4,14 @@ import (
 	"strings"
 
 	openapi_v2 "github.com/google/gnostic-models/openapiv2"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // The media types that bodies come in.
 var (
-	bodyTypes   = []string{"application/json", "application/yaml", "application/vnd.kubernetes.protobuf", "application/cbor"}
-	answerTypes = append(bodyTypes[:len(bodyTypes):len(bodyTypes)], "application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch", "application/cbor-seq")
-	patchTypes  = []string{"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml", "application/apply-patch+cbor"}
+	bodyTypes   = []string{"application/json", "application/yaml", "application/vnd.kubernetes.protobuf"}
+	streamTypes = append(bodyTypes[:len(bodyTypes):len(bodyTypes)], "application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch")
+	patchTypes  = []string{"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml"}
 )
 
 type info struct {
@@ -28,7 +29,7 @@ type document2 struct {
 }
 
 type operation2 struct {
-	Consumes    []string             `json:"consumes"`
+	Consumes    []string             `json:"consumes,omitempty"`
 	Description string               `json:"description"`
 	ID          string               `json:"operationId"`
 	Parameters  []parameter2         `json:"parameters,omitempty"`
@@ -36,8 +37,8 @@ type operation2 struct {
 	Responses   map[string]response2 `json:"responses"`
 	Schemes     []string             `json:"schemes"`
 	Tags        []string             `json:"tags"`
-	Action      string               `json:"x-kubernetes-action"`
-	Kind        groupVersionKind     `json:"x-kubernetes-group-version-kind"`
+	Action      string               `json:"x-kubernetes-action,omitempty"`
+	Kind        *groupVersionKind    `json:"x-kubernetes-group-version-kind,omitempty"`
 }
 
 type parameter2 struct {
@@ -57,7 +58,7 @@ type response2 struct {
 
 // v2 writes the document of everything.
 func (d *documents) v2() (*document, error) {
-	m, err := d.newModels(swagger2)
+	m, err := d.newModels(swagger2, runtimeschema.GroupVersion{})
 	if err != nil {
 		return nil, err
 	}
@@ -68,49 +69,47 @@ func (d *documents) v2() (*document, error) {
 		SecurityDefinitions: map[string]map[string]string{"BearerToken": {"description": "Bearer Token authentication", "type": "apiKey", "name": "authorization", "in": "header"}},
 		Security:            []map[string][]string{{"BearerToken": {}}},
 	}
+	for _, ops := range d.pages() {
+		paths, shared := byPath(ops)
+		for path, ops := range paths {
+			doc.Paths[path] = map[string]any{}
+			if params := parameters2(path, shared[path]); len(params) > 0 {
+				doc.Paths[path]["parameters"] = params
+			}
+			for _, op := range ops {
+				doc.Paths[path][strings.ToLower(op.method)] = m.operation2(op)
+			}
+		}
+	}
 	for _, s := range d.served {
 		m.add(s.object)
-		for _, op := range s.operations() {
-			path := doc.Paths[op.path]
-			if path == nil {
-				path = map[string]any{"parameters": pathParameters2(op.path)}
-				doc.Paths[op.path] = path
-			}
-			path[strings.ToLower(op.method)] = m.operation2(op)
-		}
 	}
 	return build(doc, openapi_v2.ParseDocument)
 }
 
-func pathParameters2(path string) (params []parameter2) {
+func parameters2(path string, query []parameter) (params []parameter2) {
 	for _, p := range pathParameters(path) {
 		params = append(params, parameter2{Name: p.name, In: "path", Description: p.description, Required: true, Type: "string", Unique: true})
 	}
-	return append(params, parameter2{Name: pretty.name, In: "query", Description: pretty.description, Type: pretty.kind, Unique: true})
+	for _, p := range query {
+		params = append(params, parameter2{Name: p.name, In: "query", Description: p.description, Type: p.kind, Unique: true})
+	}
+	return params
 }
 
 func (m *models) operation2(op operation) operation2 {
 	out := operation2{
-		Consumes: []string{"*/*"}, Description: op.description, ID: op.id, Produces: bodyTypes,
+		Consumes: []string{"*/*"}, Description: op.description, ID: op.id, Produces: op.produces,
 		Responses: map[string]response2{"401": {Description: "Unauthorized"}},
-		Schemes:   []string{"https"}, Tags: []string{op.tag}, Action: op.action,
-		Kind: groupVersionKind{op.kind.Group, op.kind.Kind, op.kind.Version},
+		Schemes:   []string{"https"}, Tags: []string{op.tag}, Action: op.action, Kind: op.about(),
 	}
-	if op.action == "list" {
-		out.Produces = answerTypes
-	}
-	if op.action == "patch" {
-		out.Consumes = patchTypes
-	}
-	if op.action == "connect" {
-		out.Produces = []string{"*/*"}
+	if op.consumes != nil {
+		out.Consumes = op.consumes
 	}
 	if op.body != nil {
 		out.Parameters = append(out.Parameters, parameter2{Name: "body", In: "body", Required: !op.bodyOptional, Schema: &schema{Ref: m.refPrefix + m.add(op.body)}})
 	}
-	for _, p := range op.query {
-		out.Parameters = append(out.Parameters, parameter2{Name: p.name, In: "query", Description: p.description, Type: p.kind, Unique: true})
-	}
+	out.Parameters = append(out.Parameters, parameters2("", op.query)...)
 	answer := &schema{Type: "string"}
 	if op.answer != nil {
 		answer = &schema{Ref: m.refPrefix + m.add(op.answer)}
@@ -119,4 +118,12 @@ func (m *models) operation2(op operation) operation2 {
 		out.Responses[code] = response2{Description: text, Schema: answer}
 	}
 	return out
+}
+
+// about is the kind of an operation on a resource.
+func (o operation) about() *groupVersionKind {
+	if o.action == "" {
+		return nil
+	}
+	return &groupVersionKind{o.kind.Group, o.kind.Kind, o.kind.Version}
 }

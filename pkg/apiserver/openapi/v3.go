@@ -15,7 +15,7 @@ type document3 struct {
 }
 
 type components3 struct {
-	Schemas         map[string]*schema           `json:"schemas"`
+	Schemas         map[string]*schema           `json:"schemas,omitempty"`
 	SecuritySchemes map[string]map[string]string `json:"securitySchemes"`
 }
 
@@ -26,8 +26,8 @@ type operation3 struct {
 	RequestBody *body3               `json:"requestBody,omitempty"`
 	Responses   map[string]response3 `json:"responses"`
 	Tags        []string             `json:"tags"`
-	Action      string               `json:"x-kubernetes-action"`
-	Kind        groupVersionKind     `json:"x-kubernetes-group-version-kind"`
+	Action      string               `json:"x-kubernetes-action,omitempty"`
+	Kind        *groupVersionKind    `json:"x-kubernetes-group-version-kind,omitempty"`
 }
 
 type parameter3 struct {
@@ -52,9 +52,15 @@ type media3 struct {
 	Schema *schema `json:"schema"`
 }
 
-// v3 writes the document of one group-version.
-func (d *documents) v3(gv runtimeschema.GroupVersion) (*document, error) {
-	m, err := d.newModels(openapi3)
+// v3 writes one page.
+func (d *documents) v3(page string) (*document, error) {
+	var gv runtimeschema.GroupVersion
+	for _, s := range d.served {
+		if strings.TrimPrefix(s.root(), "/") == page {
+			gv = s.gv
+		}
+	}
+	m, err := d.newModels(openapi3, gv)
 	if err != nil {
 		return nil, err
 	}
@@ -64,38 +70,39 @@ func (d *documents) v3(gv runtimeschema.GroupVersion) (*document, error) {
 		Components: components3{m.schemas, map[string]map[string]string{
 			"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"}}},
 	}
-	for _, s := range d.served {
-		if s.gv != gv {
-			continue
+	paths, shared := byPath(d.pages()[page])
+	for path, ops := range paths {
+		doc.Paths[path] = map[string]any{}
+		if params := parameters3(path, shared[path]); len(params) > 0 {
+			doc.Paths[path]["parameters"] = params
 		}
-		m.add(s.object)
-		for _, op := range s.operations() {
-			path := doc.Paths[op.path]
-			if path == nil {
-				path = map[string]any{"parameters": pathParameters3(op.path)}
-				doc.Paths[op.path] = path
-			}
-			path[strings.ToLower(op.method)] = m.operation3(op)
+		for _, op := range ops {
+			doc.Paths[path][strings.ToLower(op.method)] = m.operation3(op)
+		}
+	}
+	for _, s := range d.served {
+		if s.gv == gv {
+			m.add(s.object)
 		}
 	}
 	return build(doc, openapi_v3.ParseDocument)
 }
 
-func pathParameters3(path string) (params []parameter3) {
+func parameters3(path string, query []parameter) (params []parameter3) {
 	for _, p := range pathParameters(path) {
-		params = append(params, parameter3{Name: p.name, In: "path", Description: p.description, Required: true, Schema: &schema{Type: "string"}})
+		params = append(params, parameter3{Name: p.name, In: "path", Description: p.description, Required: true, Schema: &schema{Type: "string", Unique: true}})
 	}
-	return append(params, parameter3{Name: pretty.name, In: "query", Description: pretty.description, Schema: &schema{Type: pretty.kind}})
+	for _, p := range query {
+		params = append(params, parameter3{Name: p.name, In: "query", Description: p.description, Schema: &schema{Type: p.kind, Unique: true}})
+	}
+	return params
 }
 
 func (m *models) operation3(op operation) operation3 {
 	out := operation3{
-		Description: op.description, ID: op.id, Tags: []string{op.tag}, Action: op.action,
-		Responses: map[string]response3{"401": {Description: "Unauthorized"}},
-		Kind:      groupVersionKind{op.kind.Group, op.kind.Kind, op.kind.Version},
-	}
-	for _, p := range op.query {
-		out.Parameters = append(out.Parameters, parameter3{Name: p.name, In: "query", Description: p.description, Schema: &schema{Type: p.kind}})
+		Description: op.description, ID: op.id, Tags: []string{op.tag}, Action: op.action, Kind: op.about(),
+		Parameters: parameters3("", op.query),
+		Responses:  map[string]response3{"401": {Description: "Unauthorized"}},
 	}
 	if op.body != nil {
 		types := []string{"*/*"}
@@ -104,17 +111,12 @@ func (m *models) operation3(op operation) operation3 {
 		}
 		out.RequestBody = &body3{content(types, &schema{Ref: m.refPrefix + m.add(op.body)}), !op.bodyOptional}
 	}
-	types, answer := bodyTypes, &schema{Type: "string"}
-	if op.action == "list" {
-		types = answerTypes
-	}
+	answer := &schema{Type: "string"}
 	if op.answer != nil {
 		answer = &schema{Ref: m.refPrefix + m.add(op.answer)}
-	} else {
-		types = []string{"*/*"}
 	}
 	for code, text := range op.codes() {
-		out.Responses[code] = response3{text, content(types, answer)}
+		out.Responses[code] = response3{text, content(op.produces, answer)}
 	}
 	return out
 }
