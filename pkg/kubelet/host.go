@@ -3,6 +3,7 @@ package kubelet
 import (
 	"context"
 	"net/netip"
+	"path/filepath"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -192,6 +193,6 @@ func (c *Config) newSpec(cgroups *cgroup.Manager) (*spec.Host, error) {
 	}
 	return &spec.Host{
 		PodLogs: c.PodLogsDir, ClusterDNS: c.ClusterDNS, ClusterDomain: strings.TrimSuffix(c.ClusterDomain, "."),
-		Resolver: resolver, Cgroups: cgroups, SeccompDir: c.RootDir + "/seccomp",
+		Resolver: resolver, Cgroups: cgroups, SeccompDir: filepath.Join(c.RootDir, "seccomp"),
 	}, nil
 }

@@ -45,6 +45,7 @@ import (
 	"slowmo/pkg/kubelet/logs"
 	"slowmo/pkg/kubelet/node"
 	"slowmo/pkg/kubelet/pods"
+	"slowmo/pkg/kubelet/spec"
 	"slowmo/pkg/kubelet/volume"
 	"slowmo/pkg/network"
 )
@@ -155,6 +156,9 @@ func (s *shared) newHost(runtime cri.Runtime, cgroups *cgroup.Manager) (*instanc
 	}
 	host, err := c.newSpec(cgroups)
 	if err != nil {
+		return nil, err
+	}
+	if host.SandboxProfile, err = spec.WriteSandboxProfile(host.SeccompDir); err != nil {
 		return nil, err
 	}
 	addresses, err := c.addresses()

@@ -221,7 +221,8 @@ func (w *worker) newSandbox(ctx, stop context.Context, in *inbox, runtime *cri.P
 }
 
 func (w *worker) runSandbox(ctx context.Context, pod *v1.Pod, attempt uint32) (id string, err error) {
-	config, err := w.m.Spec.Sandbox(pod, attempt)
+	cautious := w.sandboxRetry.delay > 0 // the last attempt failed
+	config, err := w.m.Spec.Sandbox(pod, attempt, cautious)
 	if err != nil {
 		return "", err
 	}
@@ -314,7 +315,7 @@ func (w *worker) sandboxConfig(pod *v1.Pod, runtime *cri.Pod) (string, *runtimea
 	if sandbox == nil {
 		return "", nil, fmt.Errorf("the pod's sandbox is not ready")
 	}
-	config, err := w.m.Spec.Sandbox(pod, sandbox.GetMetadata().GetAttempt())
+	config, err := w.m.Spec.Sandbox(pod, sandbox.GetMetadata().GetAttempt(), false)
 	return sandbox.Id, config, err
 }
 

@@ -27,11 +27,11 @@ func namespaces(pod *v1.Pod) *runtimeapi.NamespaceOption {
 	return o
 }
 
-func (h *Host) sandboxSecurity(pod *v1.Pod) *runtimeapi.LinuxSandboxSecurityContext {
+func (h *Host) sandboxSecurity(pod *v1.Pod, cautious bool) *runtimeapi.LinuxSandboxSecurityContext {
 	s := &runtimeapi.LinuxSandboxSecurityContext{
 		NamespaceOptions: namespaces(pod),
 		Privileged:       anyPrivileged(pod),
-		Seccomp:          &runtimeapi.SecurityProfile{ProfileType: runtimeapi.SecurityProfile_RuntimeDefault},
+		Seccomp:          h.sandboxSeccomp(cautious),
 	}
 	sc := pod.Spec.SecurityContext
 	if sc == nil {

@@ -27,6 +27,8 @@ type Host struct {
 	Cgroups       *cgroup.Manager
 	// SeccompDir is where Localhost profiles are.
 	SeccompDir string
+	// SandboxProfile is the seccomp profile of sandboxes; "" is the runtime's.
+	SandboxProfile string
 }
 
 // LogDir is where a pod's logs are.
@@ -39,8 +41,9 @@ func LogPath(container string, restarts int32) string {
 	return filepath.Join(container, strconv.Itoa(int(restarts))+".log")
 }
 
-// Sandbox is the pod as the runtime sees it.
-func (h *Host) Sandbox(pod *v1.Pod, attempt uint32) (*runtimeapi.PodSandboxConfig, error) {
+// Sandbox is the pod as the runtime sees it. A cautious one is not what can fail
+// because of a profile of ours.
+func (h *Host) Sandbox(pod *v1.Pod, attempt uint32, cautious bool) (*runtimeapi.PodSandboxConfig, error) {
 	hostname, err := h.Hostname(pod)
 	if err != nil {
 		return nil, err
@@ -62,7 +65,7 @@ func (h *Host) Sandbox(pod *v1.Pod, attempt uint32) (*runtimeapi.PodSandboxConfi
 		Annotations:  cri.SandboxAnnotations(pod),
 		Linux: &runtimeapi.LinuxPodSandboxConfig{
 			CgroupParent:    parent,
-			SecurityContext: h.sandboxSecurity(pod),
+			SecurityContext: h.sandboxSecurity(pod, cautious),
 			Sysctls:         sysctls(pod),
 		},
 	}

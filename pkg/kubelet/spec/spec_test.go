@@ -210,7 +210,7 @@ func TestDNS(t *testing.T) {
 		}, "[10.96.0.10 9.9.9.9] [ns.svc.cluster.local svc.cluster.local cluster.local example.com] [ndots:2]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			config, err := host(t).Sandbox(newPod(c.change), 0)
+			config, err := host(t).Sandbox(newPod(c.change), 0, false)
 			if err != nil {
 				t.Fatal(err)
 			}
