@@ -65,7 +65,7 @@ var driverColumns = []metav1.TableColumnDefinition{
 }
 
 func formatTokens(requests []storagev1.TokenRequest) string {
-	if requests == nil {
+	if len(requests) == 0 {
 		return "<unset>"
 	}
 	var audiences []string

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -37,23 +35,7 @@ var CSIStorageCapacity = &api.Resource{
 	},
 	ValidateUpdate: validateCapacityUpdate,
 	Warnings:       capacityWarnings,
-
-	Columns: []metav1.TableColumnDefinition{
-		api.NameColumn,
-		api.Column("StorageClassName", "string", capacityDoc["storageClassName"]),
-		api.Column("Capacity", "string", capacityDoc["capacity"]),
-	},
-	Row: func(obj api.Object, _ time.Time) []any {
-		c := obj.(*storagev1.CSIStorageCapacity)
-		capacity := "<unset>"
-		if c.Capacity != nil {
-			capacity = c.Capacity.String()
-		}
-		return []any{c.Name, c.StorageClassName, capacity}
-	},
 }
-
-var capacityDoc = storagev1.CSIStorageCapacity{}.SwaggerDoc()
 
 func validateCapacity(c *storagev1.CSIStorageCapacity, options metav1validation.LabelSelectorValidationOptions) field.ErrorList {
 	errs := metav1validation.ValidateLabelSelector(c.NodeTopology, options, field.NewPath("nodeTopology"))

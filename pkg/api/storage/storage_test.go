@@ -104,10 +104,14 @@ func TestValidateVolumeAttachment(t *testing.T) {
 		`spec.source.inlineVolumeSpec: Required value: must specify a volume type`,
 		`spec.source.inlineVolumeSpec.storageClassName: Forbidden: may not be specified in the context of inline volumes`,
 		`spec.source.inlineVolumeSpec.volumeMode: Forbidden: may not specify volumeMode other than Filesystem in the context of inline volumes`)
-	apitest.Create(t, VolumeAttachment, inline+`{accessModes: [ReadWriteOnce], hostPath: {path: /}, csi: {}}}}`,
+	apitest.Create(t, VolumeAttachment, inline+`{accessModes: [ReadWriteOnce], hostPath: {path: ""}, csi: {}}}}`,
+		`spec.source.inlineVolumeSpec.hostPath.path: Required value`,
 		`spec.source.inlineVolumeSpec.csi: Forbidden: may not specify more than 1 volume type`)
 	apitest.Update(t, VolumeAttachment, `spec: {attacher: a, nodeName: node1, source: {persistentVolumeName: pv}}`,
 		`spec: {attacher: a, nodeName: node2, source: {persistentVolumeName: pv}}`, `spec: Invalid value: null: field is immutable`)
+	apitest.Update(t, VolumeAttachment, `spec: {attacher: a, nodeName: node1, source: {persistentVolumeName: pv}}`,
+		`spec: {attacher: `+strings.Repeat("a", 64)+`, nodeName: node1, source: {persistentVolumeName: pv}}`,
+		`spec.attacher: Too long: may not be more than 63 bytes`, `spec: Invalid value: null: field is immutable`)
 
 	stored := apitest.Object[*storagev1.VolumeAttachment](t, VolumeAttachment, `spec: {attacher: a, nodeName: node1, source: {persistentVolumeName: pv}}`)
 	body := apitest.Object[*storagev1.VolumeAttachment](t, VolumeAttachment, `{metadata: {labels: {a: b}}, status: {attached: true, attachError: {errorCode: -1}}}`)
@@ -156,8 +160,8 @@ func TestRows(t *testing.T) {
 	apitest.Row(t, CSIDriver, `{metadata: {name: d}, spec: {tokenRequests: [{audience: a}, {audience: b}], volumeLifecycleModes: [Persistent, Ephemeral]}}`,
 		`["d",true,false,false,"a,b",false,"Persistent,Ephemeral","5m"]`)
 	apitest.Row(t, CSIDriver, `metadata: {name: d}`, `["d",true,false,false,"<unset>",false,"Persistent","5m"]`)
+	apitest.Row(t, CSIDriver, `{metadata: {name: d}, spec: {tokenRequests: []}}`, `["d",true,false,false,"<unset>",false,"Persistent","5m"]`)
 	apitest.Row(t, CSINode, `{metadata: {name: m}, spec: {drivers: [{name: a, nodeID: b}]}}`, `["m",1,"5m"]`)
-	apitest.Row(t, CSIStorageCapacity, `{metadata: {name: c}, storageClassName: s, capacity: 1Gi}`, `["c","s","1Gi"]`)
 	apitest.Row(t, VolumeAttachment, `{metadata: {name: v}, spec: {attacher: a, nodeName: node1, source: {persistentVolumeName: pv}}}`, `["v","a","pv","node1",false,"5m"]`)
 	apitest.Row(t, VolumeAttributesClass, `{metadata: {name: v}, driverName: d}`, `["v","d","5m"]`)
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/volumesource"
 )
 
 // VolumeAttachment is the resource volumeattachments: that a volume is to be, or
@@ -89,8 +90,10 @@ func attachmentErrors(a *storagev1.VolumeAttachment) field.ErrorList {
 }
 
 func validateAttachmentUpdate(obj, old api.Object) field.ErrorList {
-	a := obj.(*storagev1.VolumeAttachment)
-	return append(attachmentErrors(a), immutable(field.NewPath("spec"), a.Spec, old.(*storagev1.VolumeAttachment).Spec)...)
+	a, before := obj.(*storagev1.VolumeAttachment), old.(*storagev1.VolumeAttachment)
+	errs := volumesource.CSIDriver(a.Spec.Attacher, field.NewPath("spec", "attacher"))
+	errs = append(errs, attachmentErrors(a)...)
+	return append(errs, immutable(field.NewPath("spec"), a.Spec, before.Spec)...)
 }
 
 func invalidName(name string, path *field.Path) (errs field.ErrorList) {

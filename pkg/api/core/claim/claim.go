@@ -5,16 +5,16 @@
 package claim
 
 import (
+	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/resources"
 )
 
@@ -38,8 +38,13 @@ func DefaultSpec(spec *corev1.PersistentVolumeClaimSpec) {
 }
 
 // ValidateSpec answers for the spec of a claim at path.
-func ValidateSpec(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) (errs field.ErrorList) {
-	errs = validateAccess(spec, path)
+func ValidateSpec(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) field.ErrorList {
+	return ValidateChange(spec, nil, path)
+}
+
+// ValidateChange is ValidateSpec for a claim that was there before, if was is not nil.
+func ValidateChange(spec, was *corev1.PersistentVolumeClaimSpec, path *field.Path) field.ErrorList {
+	errs := validateAccess(spec, path)
 	storage := path.Child("resources").Key(string(corev1.ResourceStorage))
 	if size, ok := spec.Resources.Requests[corev1.ResourceStorage]; !ok {
 		errs = append(errs, field.Required(storage, ""))
@@ -47,16 +52,22 @@ func ValidateSpec(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) (err
 		errs = append(errs, field.Invalid(storage, size.String(), "must be greater than zero"))
 	}
 	if class := ptr.Deref(spec.StorageClassName, ""); class != "" {
-		errs = append(errs, validateName(class, path.Child("storageClassName"))...)
+		errs = append(errs, check.DNS1123Subdomain(class, path.Child("storageClassName"))...)
 	}
 	if mode := spec.VolumeMode; mode != nil {
-		errs = append(errs, oneOf(*mode, path.Child("volumeMode"), corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+		errs = append(errs, check.OneOf(*mode, path.Child("volumeMode"), corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
 	}
-	errs = append(errs, validateSources(spec, path)...)
+	errs = append(errs, validateSources(spec, path, namesGroup(was))...)
 	if class := ptr.Deref(spec.VolumeAttributesClassName, ""); class != "" {
-		errs = append(errs, validateName(class, path.Child("volumeAttributesClassName"))...)
+		errs = append(errs, check.DNS1123Subdomain(class, path.Child("volumeAttributesClassName"))...)
 	}
 	return errs
+}
+
+// namesGroup reports whether a claim has named a group that it is filled from: what
+// it names after that is not looked at.
+func namesGroup(was *corev1.PersistentVolumeClaimSpec) bool {
+	return was != nil && (was.DataSource != nil && was.DataSource.APIGroup != nil || was.DataSourceRef != nil && was.DataSourceRef.APIGroup != nil)
 }
 
 func validateAccess(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) (errs field.ErrorList) {
@@ -67,44 +78,50 @@ func validateAccess(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) (e
 	if spec.Selector != nil {
 		errs = append(errs, metav1validation.ValidateLabelSelector(spec.Selector, metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))...)
 	}
-	for _, mode := range spec.AccessModes {
-		errs = append(errs, oneOf(mode, modes,
-			corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)...)
+	return append(errs, ValidateModes(spec.AccessModes, modes)...)
+}
+
+// ValidateModes checks the ways in which a volume is mounted: by one pod alone, or
+// in ways that allow more.
+func ValidateModes(modes []corev1.PersistentVolumeAccessMode, path *field.Path) (errs field.ErrorList) {
+	shared := []corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce}
+	for _, mode := range modes {
+		errs = append(errs, check.OneOf(mode, path, append(shared, corev1.ReadWriteOncePod)...)...)
 	}
-	isOther := func(mode corev1.PersistentVolumeAccessMode) bool { return mode != corev1.ReadWriteOncePod }
-	if slices.Contains(spec.AccessModes, corev1.ReadWriteOncePod) && slices.ContainsFunc(spec.AccessModes, isOther) {
-		errs = append(errs, field.Forbidden(modes, "may not use ReadWriteOncePod with other access modes"))
+	isShared := func(mode corev1.PersistentVolumeAccessMode) bool { return slices.Contains(shared, mode) }
+	if slices.Contains(modes, corev1.ReadWriteOncePod) && slices.ContainsFunc(modes, isShared) {
+		errs = append(errs, field.Forbidden(path, "may not use ReadWriteOncePod with other access modes"))
 	}
 	return errs
 }
 
 // validateSources checks what a volume is to be filled from. dataSource is the
 // old way to say it, and says the same where both are there.
-func validateSources(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) (errs field.ErrorList) {
+func validateSources(spec *corev1.PersistentVolumeClaimSpec, path *field.Path, anyGroup bool) (errs field.ErrorList) {
 	source, ref := spec.DataSource, spec.DataSourceRef
 	if source != nil {
-		errs = append(errs, validateSource(source, path.Child("dataSource"))...)
+		errs = append(errs, validateSource(source, path.Child("dataSource"), anyGroup)...)
 	}
 	if ref == nil {
 		return errs
 	}
 	same := corev1.TypedLocalObjectReference{APIGroup: ref.APIGroup, Kind: ref.Kind, Name: ref.Name}
-	errs = append(errs, validateSource(&same, path.Child("dataSourceRef"))...)
-	switch elsewhere := ptr.Deref(ref.Namespace, "") != ""; {
-	case elsewhere && source != nil:
-		errs = append(errs, field.Invalid(path, path.Child("dataSource"), "may not be specified when dataSourceRef.namespace is specified"))
-	case !elsewhere && source != nil && !equality.Semantic.DeepEqual(*source, same):
-		errs = append(errs, field.Invalid(path, path.Child("dataSource"), "must match dataSourceRef"))
+	errs = append(errs, validateSource(&same, path.Child("dataSourceRef"), anyGroup)...)
+	elsewhere := ptr.Deref(ref.Namespace, "")
+	if elsewhere != "" {
+		errs = append(errs, check.Text(elsewhere, path.Child("dataSourceRef", "namespace"), validation.IsDNS1123Label)...)
 	}
-	if ref.Namespace != nil {
-		for _, msg := range apivalidation.ValidateNamespaceName(*ref.Namespace, false) {
-			errs = append(errs, field.Invalid(path.Child("dataSourceRef", "namespace"), *ref.Namespace, msg))
-		}
+	switch {
+	case source == nil:
+	case elsewhere != "":
+		errs = append(errs, field.Invalid(path, path.Child("dataSource"), "may not be specified when dataSourceRef.namespace is specified"))
+	case !reflect.DeepEqual(*source, same):
+		errs = append(errs, field.Invalid(path, path.Child("dataSource"), "must match dataSourceRef"))
 	}
 	return errs
 }
 
-func validateSource(source *corev1.TypedLocalObjectReference, path *field.Path) (errs field.ErrorList) {
+func validateSource(source *corev1.TypedLocalObjectReference, path *field.Path, anyGroup bool) (errs field.ErrorList) {
 	if source.Name == "" {
 		errs = append(errs, field.Required(path.Child("name"), ""))
 	}
@@ -115,24 +132,8 @@ func validateSource(source *corev1.TypedLocalObjectReference, path *field.Path) 
 	if group == "" && source.Kind != "PersistentVolumeClaim" {
 		errs = append(errs, field.Invalid(path, source.Kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
 	}
-	if group != "" {
-		for _, msg := range validation.IsDNS1123Subdomain(group) {
-			errs = append(errs, field.Invalid(path.Child("apiGroup"), group, msg))
-		}
+	if group != "" && !anyGroup {
+		errs = append(errs, check.DNS1123Subdomain(group, path.Child("apiGroup"))...)
 	}
 	return errs
-}
-
-func validateName(name string, path *field.Path) (errs field.ErrorList) {
-	for _, msg := range validation.IsDNS1123Subdomain(name) {
-		errs = append(errs, field.Invalid(path, name, msg))
-	}
-	return errs
-}
-
-func oneOf[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
-	if slices.Contains(allowed, value) {
-		return nil
-	}
-	return field.ErrorList{field.NotSupported(path, value, allowed)}
 }

@@ -29,7 +29,7 @@ func TestValidateSpec(t *testing.T) {
 		"plain":      {`{accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}`, nil},
 		"empty":      {`{}`, []string{"s.accessModes: Required value: at least 1 access mode is required", "s.resources[storage]: Required value"}},
 		"no storage": {`{accessModes: [ReadWriteOnce], resources: {requests: {storage: 0}}}`, []string{`s.resources[storage]: Invalid value: "0": must be greater than zero`}},
-		"modes": {`{accessModes: [ReadWriteOncePod, Write], resources: {requests: {storage: 1}}}`, []string{
+		"modes": {`{accessModes: [ReadWriteOncePod, ReadWriteOnce, Write], resources: {requests: {storage: 1}}}`, []string{
 			`s.accessModes: Unsupported value: "Write": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"`,
 			`s.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes`}},
 		"volume mode": {`{accessModes: [ReadWriteOnce], volumeMode: Tape, resources: {requests: {storage: 1}}}`,

@@ -69,6 +69,7 @@ func prepareClaimUpdate(_ context.Context, obj, old api.Object) {
 	if before.Spec.DataSource == nil && before.Spec.DataSourceRef == nil {
 		dropSources(&c.Spec)
 	}
+	sameSources(&c.Spec)
 }
 
 // dropSources drops what a claim is to be filled from where that is not
@@ -104,6 +105,7 @@ func sameSources(spec *corev1.PersistentVolumeClaimSpec) {
 func putClaimStatus(_ context.Context, parent, body api.Object) error {
 	c, from := parent.(*corev1.PersistentVolumeClaim), body.(*corev1.PersistentVolumeClaim)
 	c.ObjectMeta, c.Status = from.ObjectMeta, from.Status
+	c.Status.HealthStatus = nil // upstream's gate CSIVolumeHealth is off
 	return nil
 }
 

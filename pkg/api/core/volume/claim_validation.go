@@ -27,9 +27,10 @@ func validateClaim(obj api.Object) field.ErrorList {
 func validateClaimUpdate(obj, old api.Object) field.ErrorList {
 	c, before := obj.(*corev1.PersistentVolumeClaim), old.(*corev1.PersistentVolumeClaim)
 	path := field.NewPath("spec")
-	errs := validateClaim(c)
+	errs := claim.ValidateChange(&c.Spec, &before.Spec, path)
 
 	was, upgraded := before.Spec.DeepCopy(), upgradesClass(c, before)
+	sameSources(was)
 	if !upgraded {
 		errs = append(errs, validateClassAnnotation(c, before)...)
 	}
@@ -38,14 +39,14 @@ func validateClaimUpdate(obj, old api.Object) field.ErrorList {
 		was.VolumeName = kept.VolumeName
 	}
 	if !equality.Semantic.DeepEqual(kept, was) {
-		errs = append(errs, field.Forbidden(path, fmt.Sprintf("spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n%v", diff.Diff(*was, *kept))))
+		errs = append(errs, field.Forbidden(path, fmt.Sprintf("spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n%v", diff.Diff(api.Internal(was), api.Internal(kept)))))
 	}
 	size, had, has := c.Spec.Resources.Requests[corev1.ResourceStorage], before.Spec.Resources.Requests[corev1.ResourceStorage], before.Status.Capacity[corev1.ResourceStorage]
 	if size.Cmp(had) < 0 && size.Cmp(has) <= 0 {
 		errs = append(errs, field.Forbidden(path.Child("resources", "requests", "storage"), "field can not be less than status.capacity"))
 	}
 	errs = append(errs, apivalidation.ValidateImmutableField(c.Spec.VolumeMode, before.Spec.VolumeMode, field.NewPath("volumeMode"))...)
-	if before.Spec.VolumeAttributesClassName != nil {
+	if before.Status.CurrentVolumeAttributesClassName != nil && !equality.Semantic.DeepEqual(before.Spec.VolumeAttributesClassName, c.Spec.VolumeAttributesClassName) {
 		errs = append(errs, validateAttributesChange(c.Spec.VolumeAttributesClassName, path.Child("volumeAttributesClassName"))...)
 	}
 	return errs
@@ -54,9 +55,11 @@ func validateClaimUpdate(obj, old api.Object) field.ErrorList {
 // keptOfClaim returns the spec of c with what may change as it was before.
 func keptOfClaim(c, before *corev1.PersistentVolumeClaim, upgraded bool) *corev1.PersistentVolumeClaimSpec {
 	kept := c.Spec.DeepCopy()
-	kept.VolumeAttributesClassName = before.Spec.VolumeAttributesClassName
-	if c.Status.Phase == corev1.ClaimBound && kept.Resources.Requests != nil {
-		kept.Resources.Requests[corev1.ResourceStorage] = before.Spec.Resources.Requests[corev1.ResourceStorage]
+	if c.Status.Phase == corev1.ClaimBound {
+		kept.VolumeAttributesClassName = before.Spec.VolumeAttributesClassName
+		if kept.Resources.Requests != nil {
+			kept.Resources.Requests[corev1.ResourceStorage] = before.Spec.Resources.Requests[corev1.ResourceStorage]
+		}
 	}
 	// A class may be given later: by the cluster's default, or by what the annotation said.
 	said, annotated := before.Annotations[corev1.BetaStorageClassAnnotation]
@@ -87,9 +90,9 @@ func validateClassAnnotation(c, before *corev1.PersistentVolumeClaim) field.Erro
 func validateAttributesChange(class *string, path *field.Path) field.ErrorList {
 	switch {
 	case class == nil:
-		return field.ErrorList{field.Forbidden(path, "update from non-nil value to nil is forbidden")}
+		return field.ErrorList{field.Forbidden(path, "update to nil is forbidden when status.currentVolumeAttributesClassName is not nil")}
 	case *class == "":
-		return field.ErrorList{field.Forbidden(path, "update from non-nil value to an empty string is forbidden")}
+		return field.ErrorList{field.Forbidden(path, "update to empty string is forbidden when status.currentVolumeAttributesClassName is not nil")}
 	}
 	return nil
 }
@@ -104,7 +107,7 @@ func validateClaimStatus(obj, _ api.Object) (errs field.ErrorList) {
 	for _, name := range resources.Names(c.Status.Capacity) {
 		errs = append(errs, validateBasic(c.Status.Capacity[name], path.Child("capacity").Key(string(name)))...)
 	}
-	states := path.Child("allocatedResourceStatus")
+	states := path.Child("allocatedResourceStatuses")
 	for _, name := range slices.Sorted(maps.Keys(c.Status.AllocatedResourceStatuses)) {
 		errs = append(errs, validateClaimResource(name, states)...)
 		if !slices.Contains(resizeStates, c.Status.AllocatedResourceStatuses[name]) {

@@ -3,7 +3,6 @@ package volume
 import (
 	"fmt"
 	"path"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -13,6 +12,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/check"
+	"slowmo/pkg/api/core/claim"
 	"slowmo/pkg/api/core/podspec"
 	"slowmo/pkg/api/core/resources"
 )
@@ -20,7 +20,10 @@ import (
 func validateVolume(obj api.Object) (errs field.ErrorList) {
 	pv, at := obj.(*corev1.PersistentVolume), field.NewPath("spec")
 	spec := &pv.Spec
-	errs = append(errs, validateModes(spec.AccessModes, at.Child("accessModes"))...)
+	if len(spec.AccessModes) == 0 {
+		errs = append(errs, field.Required(at.Child("accessModes"), ""))
+	}
+	errs = append(errs, claim.ValidateModes(spec.AccessModes, at.Child("accessModes"))...)
 	errs = append(errs, validateCapacity(spec.Capacity, at.Child("capacity"))...)
 	if policy := spec.PersistentVolumeReclaimPolicy; policy != "" {
 		errs = append(errs, check.OneOf(policy, at.Child("persistentVolumeReclaimPolicy"),
@@ -29,7 +32,7 @@ func validateVolume(obj api.Object) (errs field.ErrorList) {
 	if spec.NodeAffinity != nil {
 		errs = append(errs, validateAffinity(spec.NodeAffinity, at.Child("nodeAffinity"))...)
 	}
-	errs = append(errs, validateSource(spec, pv.Name, at)...)
+	errs = append(errs, ValidateSource(spec, pv.Name, at)...)
 	if host := spec.HostPath; host != nil && path.Clean(host.Path) == "/" && spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRecycle {
 		errs = append(errs, field.Forbidden(at.Child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'"))
 	}
@@ -42,22 +45,20 @@ func validateVolume(obj api.Object) (errs field.ErrorList) {
 	if class := spec.VolumeAttributesClassName; class != nil {
 		errs = append(errs, validateAttributesClass(*class, spec.CSI != nil, at)...)
 	}
-	return errs
+	return append(errs, validateMountOptions(pv)...)
 }
 
-func validateModes(modes []corev1.PersistentVolumeAccessMode, at *field.Path) (errs field.ErrorList) {
-	if len(modes) == 0 {
-		errs = append(errs, field.Required(at, ""))
+// validateMountOptions refuses the annotation that was there before the field of the
+// same name, for sources that are not mounted with options.
+func validateMountOptions(pv *corev1.PersistentVolume) field.ErrorList {
+	s := &pv.Spec.PersistentVolumeSource
+	options := s.GCEPersistentDisk != nil || s.AWSElasticBlockStore != nil || s.Glusterfs != nil || s.NFS != nil || s.RBD != nil ||
+		s.Quobyte != nil || s.ISCSI != nil || s.Cinder != nil || s.CephFS != nil || s.AzureFile != nil || s.VsphereVolume != nil ||
+		s.AzureDisk != nil || s.PhotonPersistentDisk != nil
+	if _, there := pv.Annotations[corev1.MountOptionAnnotation]; !there || options {
+		return nil
 	}
-	shared := []corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce}
-	for _, mode := range modes {
-		errs = append(errs, check.OneOf(mode, at, append(shared, corev1.ReadWriteOncePod)...)...)
-	}
-	isShared := func(mode corev1.PersistentVolumeAccessMode) bool { return slices.Contains(shared, mode) }
-	if slices.Contains(modes, corev1.ReadWriteOncePod) && slices.ContainsFunc(modes, isShared) {
-		errs = append(errs, field.Forbidden(at, "may not use ReadWriteOncePod with other access modes"))
-	}
-	return errs
+	return field.ErrorList{field.Forbidden(field.NewPath("metadata", "annotations", corev1.MountOptionAnnotation), "may not specify mount options for this volume type")}
 }
 
 func validateCapacity(capacity corev1.ResourceList, at *field.Path) (errs field.ErrorList) {
@@ -107,11 +108,11 @@ func validateVolumeUpdate(obj, old api.Object) field.ErrorList {
 	}
 	if !equality.Semantic.DeepEqual(source, was) {
 		errs = append(errs, field.Forbidden(field.NewPath("spec", "persistentvolumesource"),
-			fmt.Sprintf("spec.persistentvolumesource is immutable after creation\n%v", diff.Diff(*was, *source))))
+			fmt.Sprintf("spec.persistentvolumesource is immutable after creation\n%v", diff.Diff(api.Internal(was), api.Internal(source)))))
 	}
 	errs = append(errs, apivalidation.ValidateImmutableField(pv.Spec.VolumeMode, before.Spec.VolumeMode, field.NewPath("volumeMode"))...)
-	if before.Spec.NodeAffinity != nil {
-		errs = append(errs, apivalidation.ValidateImmutableField(pv.Spec.NodeAffinity, withNewLabels(before.Spec.NodeAffinity, pv.Spec.NodeAffinity), field.NewPath("nodeAffinity"))...)
+	if affinity := pv.Spec.NodeAffinity; before.Spec.NodeAffinity != nil && !equality.Semantic.DeepEqual(affinity, withNewLabels(before.Spec.NodeAffinity, affinity)) {
+		errs = append(errs, field.Invalid(field.NewPath("nodeAffinity"), api.Internal(affinity), "field is immutable, except for updating from beta label to GA"))
 	}
 	if before.Spec.VolumeAttributesClassName != nil && pv.Spec.VolumeAttributesClassName == nil {
 		errs = append(errs, field.Forbidden(field.NewPath("spec", "volumeAttributesClassName"), "update from non-nil value to nil is forbidden"))

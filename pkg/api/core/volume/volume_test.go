@@ -39,6 +39,7 @@ func TestVolume(t *testing.T) {
 			"spec.nodeAffinity.required.nodeSelectorTerms: Required value: must have at least one node selector term"},
 		pv + `, volumeAttributesClassName: "", hostPath: {path: /x}`: {"spec.volumeAttributesClassName: Required value: an empty string is disallowed",
 			"spec.csi: Required value: has to be specified when using volumeAttributesClassName"},
+		pv + `, flexVolume: {driver: a/b}, hostPath: {path: /x}`: nil,
 		pv + `, cephfs: {}`: {"spec.cephfs.monitors: Required value"},
 		pv + `, gcePersistentDisk: {pdName: a, partition: -1}, azureFile: {secretName: a, shareName: b}, scaleIO: {}, storageos: {}`: {
 			"spec.persistentDisk.partition: Invalid value: -1: must be between 1 and 255, inclusive",
@@ -59,7 +60,7 @@ func TestVolumeUpdate(t *testing.T) {
 		{csi + `}`, csi + `}, volumeMode: Block`, `volumeMode: Invalid value: "Block": field is immutable`},
 		{csi + `}`, csi + `}, ` + zone + `a, operator: Exists}]}]}}`, ""},
 		{csi + `}, ` + zone + `failure-domain.beta.kubernetes.io/zone, operator: Exists}]}]}}`, csi + `}, ` + zone + `topology.kubernetes.io/zone, operator: Exists}]}]}}`, ""},
-		{csi + `}, ` + zone + `a, operator: Exists}]}]}}`, csi + `}`, "nodeAffinity: Invalid value: null: field is immutable"},
+		{csi + `}, ` + zone + `a, operator: Exists}]}]}}`, csi + `}`, "nodeAffinity: Invalid value: null: field is immutable, except for updating from beta label to GA"},
 	} {
 		var want []string
 		if c.want != "" {
@@ -109,6 +110,7 @@ func TestClaimUpdate(t *testing.T) {
 	const immutable = "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 	const bigger = `accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}`
 	const bound = `}, status: {phase: Bound, capacity: {storage: 1Gi}}}`
+	const applied = `}, status: {phase: Bound, currentVolumeAttributesClassName: a}}`
 	for name, c := range map[string]struct{ before, after, want string }{
 		"bind":           {`{spec: {` + pvc + `}}`, `{spec: {` + pvc + `, volumeName: v}}`, ""},
 		"bind again":     {`{spec: {` + pvc + `, volumeName: v}}`, `{spec: {` + pvc + `, volumeName: w}}`, immutable},
@@ -119,8 +121,11 @@ func TestClaimUpdate(t *testing.T) {
 		"take it":        {`{spec: {` + pvc + `, storageClassName: a}}`, `{spec: {` + pvc + `}}`, immutable},
 		"move the class": {`{metadata: {annotations: {volume.beta.kubernetes.io/storage-class: a}}, spec: {` + pvc + `}}`, `{spec: {` + pvc + `, storageClassName: a}}`, ""},
 		"annotate":       {`{spec: {` + pvc + `}}`, `{metadata: {annotations: {volume.beta.kubernetes.io/storage-class: a}}, spec: {` + pvc + `}}`, `metadata.annotations.volume.beta.kubernetes.io/storage-class: Invalid value: "a": field is immutable`},
-		"attributes":     {`{spec: {` + pvc + `, volumeAttributesClassName: a}}`, `{spec: {` + pvc + `, volumeAttributesClassName: b}}`, ""},
-		"no attributes":  {`{spec: {` + pvc + `, volumeAttributesClassName: a}}`, `{spec: {` + pvc + `}}`, "spec.volumeAttributesClassName: Forbidden: update from non-nil value to nil is forbidden"},
+		"attributes":     {`{spec: {` + pvc + `, volumeAttributesClassName: a` + bound, `{spec: {` + pvc + `, volumeAttributesClassName: b` + bound, ""},
+		"too early":      {`{spec: {` + pvc + `, volumeAttributesClassName: a}}`, `{spec: {` + pvc + `, volumeAttributesClassName: b}}`, immutable},
+		"no attributes":  {`{spec: {` + pvc + `, volumeAttributesClassName: a` + applied, `{spec: {` + pvc + applied, "spec.volumeAttributesClassName: Forbidden: update to nil is forbidden when status.currentVolumeAttributesClassName is not nil"},
+		"not applied":    {`{spec: {` + pvc + `, volumeAttributesClassName: a` + bound, `{spec: {` + pvc + bound, ""},
+		"any group":      {`{spec: {` + pvc + `, dataSourceRef: {kind: A, apiGroup: B_, name: c}}}`, `{spec: {` + pvc + `, dataSourceRef: {kind: A, apiGroup: B_, name: c}}}`, ""},
 	} {
 		old, obj := apitest.Object[api.Object](t, Claim, c.before), apitest.Object[api.Object](t, Claim, c.after)
 		prepareClaimUpdate(t.Context(), obj, old)
@@ -154,7 +159,7 @@ func TestClaimStatus(t *testing.T) {
 		`{capacity: {storage: 1}, allocatedResources: {storage: 1}, allocatedResourceStatuses: {storage: NodeResizePending}}`: "",
 		`{capacity: {storage: -1}}`:                 "status.capacity[storage]: Invalid value: -1: must be a valid resource quantity",
 		`{allocatedResources: {cpu: 1}}`:            `status.allocatedResources: Unsupported value: "cpu": supported values: "storage"`,
-		`{allocatedResourceStatuses: {storage: X}}`: `status.allocatedResourceStatus: Unsupported value: "storage": supported values: "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible", "NodeResizePending"`,
+		`{allocatedResourceStatuses: {storage: X}}`: `status.allocatedResourceStatuses: Unsupported value: "storage": supported values: "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible", "NodeResizePending"`,
 	} {
 		_, err := apitest.Put(t, Claim, "status", stored, apitest.Object[*corev1.PersistentVolumeClaim](t, Claim, `{metadata: {name: a}, status: `+status+`}`))
 		if (err == nil) != (want == "") || err != nil && err.Error() != want {

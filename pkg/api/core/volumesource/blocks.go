@@ -19,35 +19,47 @@ var iscsiForms = []struct {
 	{"naa", regexp.MustCompile(`^naa.[[:alnum:]]{32}$`)},
 }
 
-func iscsiName(name string, at *field.Path) field.ErrorList {
+// iscsiName checks a name; unknown is said of one that has none of the forms.
+func iscsiName(name string, at *field.Path, unknown string) field.ErrorList {
 	for _, f := range iscsiForms {
 		switch {
 		case !strings.HasPrefix(name, f.prefix):
 		case f.form.MatchString(name):
 			return nil
 		default:
-			return field.ErrorList{field.Invalid(at, name, "must be valid format")}
+			return field.ErrorList{field.Invalid(at, name, wrongForm)}
 		}
 	}
-	return field.ErrorList{field.Invalid(at, name, "must be valid format starting with iqn, eui, or naa")}
+	return field.ErrorList{field.Invalid(at, name, unknown)}
 }
+
+const wrongForm = "must be valid format"
 
 // ISCSI checks a disk on the network. The secret's name is checked by none.
 func ISCSI(s *corev1.ISCSIVolumeSource, at *field.Path) field.ErrorList {
+	return append(iscsiTarget(s, at, wrongForm+" starting with iqn, eui, or naa"),
+		iscsiInitiator(s.InitiatorName, at, wrongForm+" starting with iqn, eui, or naa")...)
+}
+
+func iscsiTarget(s *corev1.ISCSIVolumeSource, at *field.Path, unknown string) field.ErrorList {
 	errs := require(at, "targetPortal", s.TargetPortal)
 	if s.IQN == "" {
 		errs = append(errs, field.Required(at.Child("iqn"), ""))
 	} else {
-		errs = append(errs, iscsiName(s.IQN, at.Child("iqn"))...)
+		errs = append(errs, iscsiName(s.IQN, at.Child("iqn"), unknown)...)
 	}
 	errs = append(errs, lun(s.Lun, at)...)
 	if (s.DiscoveryCHAPAuth || s.SessionCHAPAuth) && s.SecretRef == nil {
 		errs = append(errs, field.Required(at.Child("secretRef"), ""))
 	}
-	if s.InitiatorName != nil {
-		errs = append(errs, iscsiName(*s.InitiatorName, at.Child("initiatorname"))...)
-	}
 	return errs
+}
+
+func iscsiInitiator(name *string, at *field.Path, unknown string) field.ErrorList {
+	if name == nil {
+		return nil
+	}
+	return iscsiName(*name, at.Child("initiatorname"), unknown)
 }
 
 // TooLongForISCSI says what names may not be, because the initiator's is made of them.
@@ -58,16 +70,16 @@ func PersistentISCSI(s *corev1.ISCSIPersistentVolumeSource, name string, at *fie
 	if s.InitiatorName != nil && len(name+":"+s.TargetPortal) > 64 {
 		errs = append(errs, field.Invalid(at.Child("targetportal"), s.TargetPortal, TooLongForISCSI))
 	}
-	same := &corev1.ISCSIVolumeSource{TargetPortal: s.TargetPortal, IQN: s.IQN, Lun: s.Lun, InitiatorName: s.InitiatorName,
+	same := &corev1.ISCSIVolumeSource{TargetPortal: s.TargetPortal, IQN: s.IQN, Lun: s.Lun,
 		DiscoveryCHAPAuth: s.DiscoveryCHAPAuth, SessionCHAPAuth: s.SessionCHAPAuth}
 	if s.SecretRef != nil {
 		same.SecretRef = &corev1.LocalObjectReference{}
 	}
-	errs = append(errs, ISCSI(same, at)...)
+	errs = append(errs, iscsiTarget(same, at, wrongForm)...)
 	if s.SecretRef != nil {
 		errs = append(errs, require(at.Child("secretRef"), "name", s.SecretRef.Name)...)
 	}
-	return errs
+	return append(errs, iscsiInitiator(s.InitiatorName, at, wrongForm)...)
 }
 
 func lun(number int32, at *field.Path) field.ErrorList {

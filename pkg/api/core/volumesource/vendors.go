@@ -98,9 +98,12 @@ func Flocker(f *corev1.FlockerVolumeSource, at *field.Path) (errs field.ErrorLis
 // Quobyte checks a volume of a Quobyte cluster.
 func Quobyte(q *corev1.QuobyteVolumeSource, at *field.Path) (errs field.ErrorList) {
 	const pairs = "must be a host:port pair or multiple pairs separated by commas"
-	if q.Registry == "" {
+	switch {
+	case q.Registry == "":
 		errs = append(errs, field.Required(at.Child("registry"), pairs))
-	} else {
+	case len(q.Tenant) > 64:
+		errs = append(errs, field.Required(at.Child("tenant"), "must be a UUID and may not exceed a length of 64 characters"))
+	default:
 		for _, pair := range strings.Split(q.Registry, ",") {
 			if _, _, err := net.SplitHostPort(pair); err != nil {
 				errs = append(errs, field.Invalid(at.Child("registry"), q.Registry, pairs))
