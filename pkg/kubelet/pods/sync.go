@@ -181,8 +181,7 @@ func (w *worker) startAll(ctx, stop context.Context, in *inbox, runtime *cri.Pod
 	return after, true, err
 }
 
-// newSandbox makes the sandbox and, at the same time, the volumes. It also looks
-// for the images then, so that the containers need not wait for that.
+// newSandbox makes the sandbox.
 func (w *worker) newSandbox(ctx, stop context.Context, in *inbox, runtime *cri.Pod, attempt uint32) (after *cri.Pod, progress bool, err error) {
 	if w.sandboxRetry.waits() {
 		return nil, false, nil
@@ -199,11 +198,7 @@ func (w *worker) newSandbox(ctx, stop context.Context, in *inbox, runtime *cri.P
 			return nil, false, err
 		}
 	}
-	var beside sync.WaitGroup
-	beside.Go(func() { _ = w.mount(stop, pod) }) // an error is reported, and found again before a start
-	beside.Go(func() { w.findImages(stop, pod) })
 	id, err := w.runSandbox(stop, pod, attempt)
-	beside.Wait()
 	if err != nil {
 		if stop.Err() != nil {
 			return nil, false, stop.Err()
@@ -220,6 +215,8 @@ func (w *worker) newSandbox(ctx, stop context.Context, in *inbox, runtime *cri.P
 	return after, true, err
 }
 
+// runSandbox has the runtime make the sandbox. What it can do beside that, so that
+// the containers need not wait for it: make the volumes and look for the images.
 func (w *worker) runSandbox(ctx context.Context, pod *v1.Pod, attempt uint32) (id string, err error) {
 	cautious := w.sandboxRetry.delay > 0 // the last attempt failed
 	config, err := w.m.Spec.Sandbox(pod, attempt, cautious)
@@ -232,6 +229,10 @@ func (w *worker) runSandbox(ctx context.Context, pod *v1.Pod, attempt uint32) (i
 	if err := w.m.makeLogDir(config.LogDirectory); err != nil {
 		return "", err
 	}
+	var beside sync.WaitGroup
+	beside.Go(func() { _ = w.mount(ctx, pod) }) // an error is reported, and found again before a start
+	beside.Go(func() { w.findImages(ctx, pod) })
+	defer beside.Wait()
 	answer, err := w.m.Runtime.RunPodSandbox(ctx, &runtimeapi.RunPodSandboxRequest{Config: config})
 	if err != nil {
 		return "", err
