@@ -14,7 +14,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/all"
-	"slowmo/pkg/api/core/podspec"
+	"slowmo/pkg/api/core/podsecurity"
 	"slowmo/pkg/apiserver/admission"
 	"slowmo/pkg/apiserver/allocate"
 	"slowmo/pkg/apiserver/audit"
@@ -82,7 +82,7 @@ type etcdBackend interface {
 func Run(ctx context.Context, o *Options) error {
 	started := time.Now()
 	p := &process{Options: o}
-	podspec.AllowPrivileged.Store(o.AllowPrivileged)
+	podsecurity.AllowPrivileged.Store(o.AllowPrivileged)
 	advertised, err := o.advertised()
 	if err != nil {
 		return err

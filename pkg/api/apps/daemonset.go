@@ -122,6 +122,7 @@ func setTemplateGeneration(ds *appsv1.DaemonSet, n int64) {
 func prepareDaemonSetCreate(_ context.Context, obj api.Object) {
 	ds := obj.(*appsv1.DaemonSet)
 	ds.Status = appsv1.DaemonSetStatus{}
+	podtemplate.DropDisabled(&ds.Spec.Template, nil)
 	ds.Generation = 1
 	setTemplateGeneration(ds, max(templateGeneration(ds), 1))
 }
@@ -129,6 +130,7 @@ func prepareDaemonSetCreate(_ context.Context, obj api.Object) {
 func prepareDaemonSetUpdate(_ context.Context, obj, old api.Object) {
 	ds, before := obj.(*appsv1.DaemonSet), old.(*appsv1.DaemonSet)
 	ds.Status = before.Status
+	podtemplate.DropDisabled(&ds.Spec.Template, &before.Spec.Template)
 	ds.Generation = before.Generation
 	generation := templateGeneration(before)
 	if !equality.Semantic.DeepEqual(ds.Spec.Template, before.Spec.Template) {

@@ -101,12 +101,14 @@ func defaultDeployment(obj api.Object) {
 func prepareDeploymentCreate(_ context.Context, obj api.Object) {
 	d := obj.(*appsv1.Deployment)
 	d.Status = appsv1.DeploymentStatus{}
+	podtemplate.DropDisabled(&d.Spec.Template, nil)
 	d.Generation = 1
 }
 
 func prepareDeploymentUpdate(_ context.Context, obj, old api.Object) {
 	d, before := obj.(*appsv1.Deployment), old.(*appsv1.Deployment)
 	d.Status = before.Status
+	podtemplate.DropDisabled(&d.Spec.Template, &before.Spec.Template)
 	d.Generation = before.Generation
 	// Annotations count too: some are copied to the replica sets.
 	if !equality.Semantic.DeepEqual(d.Spec, before.Spec) || !equality.Semantic.DeepEqual(d.Annotations, before.Annotations) {

@@ -86,12 +86,14 @@ func defaultReplicaSet(obj api.Object) {
 func prepareReplicaSetCreate(_ context.Context, obj api.Object) {
 	rs := obj.(*appsv1.ReplicaSet)
 	rs.Status = appsv1.ReplicaSetStatus{}
+	podtemplate.DropDisabled(&rs.Spec.Template, nil)
 	rs.Generation = 1
 }
 
 func prepareReplicaSetUpdate(_ context.Context, obj, old api.Object) {
 	rs, before := obj.(*appsv1.ReplicaSet), old.(*appsv1.ReplicaSet)
 	rs.Status = before.Status
+	podtemplate.DropDisabled(&rs.Spec.Template, &before.Spec.Template)
 	rs.Generation = before.Generation
 	if !equality.Semantic.DeepEqual(rs.Spec, before.Spec) {
 		rs.Generation++

@@ -118,12 +118,14 @@ func defaultStatefulSetStrategy(s *appsv1.StatefulSetUpdateStrategy) {
 func prepareStatefulSetCreate(_ context.Context, obj api.Object) {
 	sts := obj.(*appsv1.StatefulSet)
 	sts.Status = appsv1.StatefulSetStatus{}
+	podtemplate.DropDisabled(&sts.Spec.Template, nil)
 	sts.Generation = 1
 }
 
 func prepareStatefulSetUpdate(_ context.Context, obj, old api.Object) {
 	sts, before := obj.(*appsv1.StatefulSet), old.(*appsv1.StatefulSet)
 	sts.Status = before.Status
+	podtemplate.DropDisabled(&sts.Spec.Template, &before.Spec.Template)
 	sts.Generation = before.Generation
 	if !equality.Semantic.DeepEqual(sts.Spec, before.Spec) {
 		sts.Generation++

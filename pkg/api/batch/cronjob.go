@@ -96,6 +96,7 @@ func defaultCronJob(obj api.Object) {
 func prepareCronJobCreate(_ context.Context, obj api.Object) {
 	c := obj.(*batchv1.CronJob)
 	c.Status = batchv1.CronJobStatus{}
+	podtemplate.DropDisabled(&c.Spec.JobTemplate.Spec.Template, nil)
 	c.Spec.JobTemplate.Spec.Scheduling = nil // alpha
 	c.Generation = 1
 }
@@ -106,6 +107,7 @@ func prepareCronJobUpdate(_ context.Context, obj, old api.Object) {
 	if before.Spec.JobTemplate.Spec.Scheduling == nil {
 		c.Spec.JobTemplate.Spec.Scheduling = nil
 	}
+	podtemplate.DropDisabled(&c.Spec.JobTemplate.Spec.Template, &before.Spec.JobTemplate.Spec.Template)
 	c.Generation = before.Generation
 	if !equality.Semantic.DeepEqual(c.Spec, before.Spec) {
 		c.Generation++

@@ -198,6 +198,7 @@ func prepareJobCreate(_ context.Context, obj api.Object) {
 	}
 	job.Labels = maps.Clone(job.Labels)
 	job.Status = batchv1.JobStatus{}
+	podtemplate.DropDisabled(&job.Spec.Template, nil)
 	job.Spec.Scheduling = nil // alpha
 	job.Generation = 1
 }
@@ -240,6 +241,7 @@ func prepareJobUpdate(_ context.Context, obj, old api.Object) {
 	if before.Spec.Scheduling == nil {
 		job.Spec.Scheduling = nil
 	}
+	podtemplate.DropDisabled(&job.Spec.Template, &before.Spec.Template)
 	job.Generation = before.Generation
 	if !equality.Semantic.DeepEqual(job.Spec, before.Spec) {
 		job.Generation++

@@ -30,7 +30,7 @@ var PodTemplate = &api.Resource{
 	NewList:       func() runtime.Object { return &corev1.PodTemplateList{} },
 
 	Default:             func(obj api.Object) { poddefaults.Set(&obj.(*corev1.PodTemplate).Template.Spec) },
-	PrepareCreate:       func(_ context.Context, obj api.Object) { obj.SetGeneration(1) },
+	PrepareCreate:       preparePodTemplateCreate,
 	PrepareUpdate:       preparePodTemplateUpdate,
 	Validate:            validatePodTemplate,
 	ValidateUpdate:      func(obj, _ api.Object) field.ErrorList { return validatePodTemplate(obj) },
@@ -50,8 +50,15 @@ var PodTemplate = &api.Resource{
 	},
 }
 
+func preparePodTemplateCreate(_ context.Context, obj api.Object) {
+	podtemplate.DropDisabled(&obj.(*corev1.PodTemplate).Template, nil)
+	obj.SetGeneration(1)
+}
+
 func preparePodTemplateUpdate(_ context.Context, obj, old api.Object) {
-	if !equality.Semantic.DeepEqual(obj.(*corev1.PodTemplate).Template, old.(*corev1.PodTemplate).Template) {
+	template, before := &obj.(*corev1.PodTemplate).Template, &old.(*corev1.PodTemplate).Template
+	podtemplate.DropDisabled(template, before)
+	if !equality.Semantic.DeepEqual(template, before) {
 		obj.SetGeneration(old.GetGeneration() + 1)
 	}
 }

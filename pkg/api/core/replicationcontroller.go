@@ -91,13 +91,16 @@ func defaultReplicationController(obj api.Object) {
 }
 
 func prepareReplicationControllerCreate(_ context.Context, obj api.Object) {
-	obj.(*corev1.ReplicationController).Status = corev1.ReplicationControllerStatus{}
-	obj.SetGeneration(1)
+	rc := obj.(*corev1.ReplicationController)
+	rc.Status = corev1.ReplicationControllerStatus{}
+	podtemplate.DropDisabled(rc.Spec.Template, nil)
+	rc.Generation = 1
 }
 
 func prepareReplicationControllerUpdate(_ context.Context, obj, old api.Object) {
 	rc, before := obj.(*corev1.ReplicationController), old.(*corev1.ReplicationController)
 	rc.Status = before.Status
+	podtemplate.DropDisabled(rc.Spec.Template, before.Spec.Template)
 	if !equality.Semantic.DeepEqual(rc.Spec, before.Spec) {
 		rc.Generation = before.Generation + 1
 	}

@@ -200,7 +200,7 @@ func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*call, error) {
 		}
 		return nil, wire.MethodNotAllowed()
 	}
-	c := &call{endpoint: e, w: w, r: r, ctx: api.WithUser(r.Context(), state.User.Info), state: state, info: info, namespace: info.Namespace}
+	c := &call{endpoint: e, w: w, r: r, ctx: api.WithWarn(api.WithUser(r.Context(), state.User.Info), state.Warn), state: state, info: info, namespace: info.Namespace}
 	if !e.resource.Namespaced {
 		c.namespace = ""
 	}

@@ -2,6 +2,7 @@ package pod
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,9 +11,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/poddefaults"
+	"slowmo/pkg/api/core/podsecurity"
 	"slowmo/pkg/api/core/podwarnings"
 )
 
@@ -81,7 +84,11 @@ func podWarnings(_ context.Context, obj, old api.Object) []string {
 		return nil
 	}
 	pod := obj.(*corev1.Pod)
-	return podwarnings.Of(&pod.ObjectMeta, &pod.Spec, nil)
+	var out []string
+	if msgs := validation.IsDNS1123Label(pod.Name); len(msgs) > 0 {
+		out = append(out, fmt.Sprintf("metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: %v", msgs))
+	}
+	return append(out, podwarnings.Of(&pod.ObjectMeta, &pod.Spec, nil)...)
 }
 
 func defaultPod(obj api.Object) {
@@ -98,18 +105,25 @@ func defaultPod(obj api.Object) {
 	}
 }
 
-func preparePodCreate(_ context.Context, obj api.Object) {
+func preparePodCreate(ctx context.Context, obj api.Object) {
 	pod := obj.(*corev1.Pod)
 	pod.Generation = 1
-	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, QOSClass: QOSClass(pod)}
-	mergeLabelKeys(&pod.Spec, pod.Labels)
+	pod.Status = corev1.PodStatus{Phase: corev1.PodPending}
+	poddefaults.DropDisabled(pod.Annotations, &pod.Spec, nil)
 	if len(pod.Spec.SchedulingGates) > 0 {
 		pod.Status.Conditions = []corev1.PodCondition{{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
-			Reason:  corev1.PodReasonSchedulingGated,
-			Message: "Scheduling is blocked due to non-empty scheduling gates",
+			LastTransitionTime: api.Now(ctx),
+			Reason:             corev1.PodReasonSchedulingGated,
+			Message:            "Scheduling is blocked due to non-empty scheduling gates",
 		}}
 	}
+	mergeLabelKeys(&pod.Spec, pod.Labels)
+	for _, key := range podsecurity.AdoptAppArmor(pod.Annotations, &pod.Spec) {
+		api.Warn(ctx, podwarnings.AppArmor(key))
+	}
+	poddefaults.CompleteResources(&pod.Spec)
+	pod.Status.QOSClass = QOSClass(pod)
 }
 
 // preparePodUpdate counts changes of the spec as generations; binding is none.
@@ -119,6 +133,11 @@ func preparePodUpdate(_ context.Context, obj, old api.Object) {
 	pod, before := obj.(*corev1.Pod), old.(*corev1.Pod)
 	pod.Status = before.Status
 	pod.Generation = before.Generation
+	// A client that does not know resources at the pod's level leaves them out.
+	if pod.Spec.Resources == nil {
+		pod.Spec.Resources = before.Spec.Resources.DeepCopy()
+	}
+	poddefaults.DropDisabled(pod.Annotations, &pod.Spec, &before.Spec)
 	if !equality.Semantic.DeepEqual(pod.Spec, before.Spec) {
 		pod.Generation++
 	}

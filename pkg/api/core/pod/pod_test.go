@@ -120,7 +120,7 @@ func TestPodGrace(t *testing.T) {
 func TestPodStatusPut(t *testing.T) {
 	stored := podOf(t, `{metadata: {name: p, generation: 2}, spec: {nodeName: n, containers: [{name: c, image: i}]}, status: {qosClass: BestEffort, observedGeneration: 2, conditions: [{type: Ready, status: "False", observedGeneration: 2}]}}`)
 	stored.OwnerReferences = []metav1.OwnerReference{{Name: "rs"}}
-	body := podOf(t, `{metadata: {name: p}, spec: {containers: [{name: other, image: j}]}, status: {phase: Running, qosClass: Guaranteed, conditions: [{type: Ready, status: "True"}]}}`)
+	body := podOf(t, `{metadata: {name: p}, spec: {containers: [{name: other, image: j}]}, status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}`)
 	if err := putPodStatus(t.Context(), stored, body); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,8 @@ func TestResize(t *testing.T) {
 	if len(errs) > 0 || pod.Generation != 2 || pod.Spec.Containers[0].Image != "i" || pod.Spec.NodeName != "" {
 		t.Errorf("more CPU: %v, generation %d, %+v", errs, pod.Generation, pod.Spec)
 	}
-	if _, errs = resize(`{}`); len(errs) != 1 || errs[0].Error() != `spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing` {
+	if _, errs = resize(`{}`); len(errs) != 2 || errs[0].Error() != `spec: Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing` ||
+		errs[1].Error() != `spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed` {
 		t.Errorf("no requests: %v", errs)
 	}
 	if _, errs = resize(`{requests: {cpu: 100m, ephemeral-storage: 1Gi}}`); len(errs) != 1 || errs[0].Error() != `spec: Forbidden: only cpu and memory resources are mutable` {
@@ -226,6 +227,74 @@ func TestEphemeralContainers(t *testing.T) {
 	} {
 		if errs := put(containers); len(errs) != 1 || strings.TrimSpace(errs[0].Error()) != want {
 			t.Errorf("%s: got %v, want %s", containers, errs, want)
+		}
+	}
+}
+
+// TestGatedPod holds that a pod that waits can only be bound to fewer nodes.
+func TestGatedPod(t *testing.T) {
+	const before = `{metadata: {name: p}, spec: {containers: [{name: c, image: i}], schedulingGates: [{name: g}], nodeSelector: {a: b}, affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: k, operator: Exists}]}]}}}}}`
+	for change, want := range map[string]string{
+		`{nodeSelector: {a: b, c: d}}`: "",
+		`{nodeSelector: {a: x}}`:       `spec.nodeSelector: Invalid value: {"a":"x"}: only additions to spec.nodeSelector are allowed (no mutations or deletions)`,
+		`{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: k, operator: Exists}, {key: l, operator: Exists}]}]}}}}`: "",
+		`{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: l, operator: Exists}]}]}}}}`: `spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]: Invalid value: ` +
+			`{"MatchExpressions":[{"Key":"l","Operator":"Exists","Values":null}],"MatchFields":null}: only additions are allowed (no mutations or deletions)`,
+		`{affinity: {}}`: `spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Invalid value: null: no additions/deletions to non-empty NodeSelectorTerms list are allowed`,
+	} {
+		old, pod := podOf(t, before), podOf(t, before)
+		changed := &corev1.PodSpec{}
+		if err := yaml.UnmarshalStrict([]byte(change), changed); err != nil {
+			t.Fatal(err)
+		}
+		if changed.NodeSelector != nil {
+			pod.Spec.NodeSelector = changed.NodeSelector
+		}
+		if changed.Affinity != nil {
+			pod.Spec.Affinity = changed.Affinity
+		}
+		got := ""
+		if errs := validatePodUpdate(pod, old); len(errs) > 0 {
+			got = errs.ToAggregate().Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", change, got, want)
+		}
+	}
+}
+
+func TestFixedAnnotations(t *testing.T) {
+	old := podOf(t, `{metadata: {name: p, annotations: {kubernetes.io/config.mirror: a}}, spec: {nodeName: n, containers: [{name: c, image: i}]}}`)
+	pod := old.DeepCopy()
+	pod.Annotations = map[string]string{"container.apparmor.security.beta.kubernetes.io/c": "unconfined"}
+	want := `[metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not remove or update mirror pod annotation, ` +
+		`metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: Forbidden: may not add AppArmor annotations]`
+	if got := validatePodUpdate(pod, old).ToAggregate(); got == nil || got.Error() != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+func TestPodStatus(t *testing.T) {
+	const spec = `spec: {nodeName: n, restartPolicy: Never, containers: [{name: c, image: i}, {name: d, image: i, restartPolicy: OnFailure}]}`
+	old := podOf(t, `{`+spec+`, status: {qosClass: BestEffort, containerStatuses: [{name: c, state: {terminated: {exitCode: 1}}}, {name: d, state: {terminated: {exitCode: 1}}}]}}`)
+	for status, want := range map[string]string{
+		`{qosClass: BestEffort}`: "",
+		`{qosClass: Guaranteed}`: `status.qosClass: Invalid value: "Guaranteed": field is immutable`,
+		`{qosClass: BestEffort, containerStatuses: [{name: d, state: {running: {}}}]}`:                              "",
+		`{qosClass: BestEffort, containerStatuses: [{name: c, state: {running: {}}}]}`:                              `status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state`,
+		`{qosClass: BestEffort, nominatedNodeName: m}`:                                                              `status.nominatedNodeName: Forbidden: may not be set on pods that are already bound to a node`,
+		`{qosClass: BestEffort, resourceClaimStatuses: [{name: x}]}`:                                                "status.resourceClaimStatuses[0].name: Invalid value: \"x\": must match the name of an entry in `spec.resourceClaims`",
+		`{qosClass: BestEffort, observedGeneration: -1}`:                                                            `status.observedGeneration: Invalid value: -1: must be a non-negative integer`,
+		`{qosClass: BestEffort, hostIP: 192.0.2.1, hostIPs: [{ip: 192.0.2.1}, {ip: 192.0.2.2}]}`:                    `status.hostIPs: Invalid value: [{"IP":"192.0.2.1"},{"IP":"192.0.2.2"}]: may specify no more than one IP for each IP family`,
+		`{qosClass: BestEffort, containerStatuses: [{name: c, state: {terminated: {}}, user: {linux: {uid: -1}}}]}`: `status.containerStatuses[0].user.linux.uid: Invalid value: -1: must be between 0 and 4294967295, inclusive`,
+		`{qosClass: BestEffort, containerStatuses: [{name: c, state: {terminated: {}}, allocatedResourcesStatus: [{name: example.com/gpu, resources: [{resourceID: a, health: Healthy}]}]}]}`: `status.containerStatuses[0].allocatedResourcesStatus[0].name: Invalid value: "example.com/gpu": must match one of the container's resource requests`,
+	} {
+		got := ""
+		if errs := validatePodStatus(podOf(t, `{`+spec+`, status: `+status+`}`), old); len(errs) > 0 {
+			got = errs.ToAggregate().Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", status, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package pod
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 )
 
 // bindPod assigns a pod to a node, once: what the scheduler does.
@@ -25,8 +27,8 @@ func bindPod(ctx context.Context, parent, body api.Object) error {
 	}
 	pod.Spec.NodeName = binding.Target.Name
 	pod.Status.NominatedNodeName = ""
-	pod.Annotations = merge(pod.Annotations, binding.Annotations, true)
-	pod.Labels = merge(pod.Labels, binding.Labels, false)
+	pod.Annotations = merge(pod.Annotations, binding.Annotations)
+	pod.Labels = merge(pod.Labels, binding.Labels)
 	setPodCondition(pod, corev1.PodCondition{
 		Type: corev1.PodScheduled, Status: corev1.ConditionTrue,
 		ObservedGeneration: pod.Generation, LastTransitionTime: api.Now(ctx),
@@ -51,23 +53,21 @@ func validateBinding(binding *corev1.Binding) (errs field.ErrorList) {
 	if kind := binding.Target.Kind; kind != "" && kind != "Node" {
 		errs = append(errs, field.NotSupported(target.Child("kind"), kind, []string{"Node", "<empty>"}))
 	}
-	if binding.Target.Name == "" {
+	switch {
+	case binding.Target.Name == "":
 		errs = append(errs, field.Required(target.Child("name"), ""))
+	case binding.Target.Kind == "" || binding.Target.Kind == "Node":
+		errs = append(errs, check.DNS1123Subdomain(binding.Target.Name, target.Child("name"))...)
 	}
 	return errs
 }
 
-// merge adds from to into; a key that both have takes the new value if overwrite is set.
-func merge(into, from map[string]string, overwrite bool) map[string]string {
-	for k, v := range from {
-		if _, ok := into[k]; ok && !overwrite {
-			continue
-		}
-		if into == nil {
-			into = map[string]string{}
-		}
-		into[k] = v
+// merge adds from to into; a key that both have takes the new value.
+func merge(into, from map[string]string) map[string]string {
+	if into == nil && len(from) > 0 {
+		into = map[string]string{}
 	}
+	maps.Copy(into, from)
 	return into
 }
 
@@ -85,73 +85,55 @@ func setPodCondition(pod *corev1.Pod, condition corev1.PodCondition) {
 }
 
 // putPodStatus takes the status that a kubelet reports. Owner references stay
-// because old kubelets would corrupt them, the class of service because it
-// never changes.
+// because old kubelets would corrupt them.
 func putPodStatus(_ context.Context, parent, body api.Object) error {
 	pod, from := parent.(*corev1.Pod), body.(*corev1.Pod)
-	owners, class, generation := pod.OwnerReferences, pod.Status.QOSClass, pod.Generation
-	observed := observedGenerations(&pod.Status)
+	owners, generation, before := pod.OwnerReferences, pod.Generation, pod.Status
 
 	pod.ObjectMeta, pod.Status = from.ObjectMeta, from.Status
 	pod.OwnerReferences, pod.Generation = owners, generation
-	if class != "" {
-		pod.Status.QOSClass = class
-	}
-	keepObservedGenerations(&pod.Status, observed)
+	keepUnknown(&pod.Status, &before)
+	keepObservedGenerations(&pod.Status, &before)
 	return nil
 }
 
-// observedGenerations returns the generation that the status, under "", and
-// each of its conditions were last seen to speak of.
-func observedGenerations(status *corev1.PodStatus) map[corev1.PodConditionType]int64 {
-	seen := map[corev1.PodConditionType]int64{"": status.ObservedGeneration}
-	for _, c := range status.Conditions {
-		seen[c.Type] = c.ObservedGeneration
+// keepUnknown restores what a client that does not know the fields left out.
+func keepUnknown(status, before *corev1.PodStatus) {
+	if status.QOSClass == "" {
+		status.QOSClass = before.QOSClass
 	}
-	return seen
+	if status.ResourceClaimStatuses == nil {
+		status.ResourceClaimStatuses = before.ResourceClaimStatuses
+	}
+	if status.ExtendedResourceClaimStatus == nil {
+		status.ExtendedResourceClaimStatus = before.ExtendedResourceClaimStatus
+	}
+	// Of features that are off.
+	status.NodeAllocatableResourceClaimStatuses = before.NodeAllocatableResourceClaimStatuses
+	status.VolumeHealth = before.VolumeHealth
 }
 
-// keepObservedGenerations restores what a client that does not know the fields left out.
-func keepObservedGenerations(status *corev1.PodStatus, seen map[corev1.PodConditionType]int64) {
+// keepObservedGenerations restores the generations of which the status and its
+// conditions spoke. Of several conditions of one type the first is the first still.
+func keepObservedGenerations(status, before *corev1.PodStatus) {
 	if status.ObservedGeneration == 0 {
-		status.ObservedGeneration = seen[""]
+		status.ObservedGeneration = before.ObservedGeneration
+	}
+	seen := map[corev1.PodConditionType][]int64{}
+	for _, c := range before.Conditions {
+		seen[c.Type] = append(seen[c.Type], c.ObservedGeneration)
 	}
 	for i := range status.Conditions {
-		if c := &status.Conditions[i]; c.ObservedGeneration == 0 {
-			c.ObservedGeneration = seen[c.Type]
+		c := &status.Conditions[i]
+		if len(seen[c.Type]) == 0 {
+			continue
 		}
+		if c.ObservedGeneration == 0 {
+			c.ObservedGeneration = seen[c.Type][0]
+		}
+		seen[c.Type] = seen[c.Type][1:]
 	}
 }
 
 // wholePod is what a subresource shows that writes a part of the spec.
 func wholePod(parent api.Object) (api.Object, error) { return parent, nil }
-
-// putEphemeralContainers takes the ephemeral containers and nothing else.
-func putEphemeralContainers(_ context.Context, parent, body api.Object) error {
-	pod, from := parent.(*corev1.Pod), body.(*corev1.Pod)
-	pod.Spec.EphemeralContainers = from.Spec.EphemeralContainers
-	return nil
-}
-
-// putPodResize takes the resources of the containers that both pods have and
-// nothing else.
-//
-// https://kep.k8s.io/1287
-func putPodResize(_ context.Context, parent, body api.Object) error {
-	pod, from := parent.(*corev1.Pod), body.(*corev1.Pod)
-	resize := func(to, from []corev1.Container) {
-		wanted := map[string]*corev1.Container{}
-		for i := range from {
-			wanted[from[i].Name] = &from[i]
-		}
-		for i := range to {
-			if c, ok := wanted[to[i].Name]; ok {
-				to[i].Resources, to[i].ResizePolicy = c.Resources, c.ResizePolicy
-			}
-		}
-	}
-	resize(pod.Spec.Containers, from.Spec.Containers)
-	resize(pod.Spec.InitContainers, from.Spec.InitContainers)
-	pod.Spec.Resources = from.Spec.Resources
-	return nil
-}

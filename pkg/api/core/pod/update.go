@@ -2,12 +2,16 @@ package pod
 
 import (
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
@@ -30,6 +34,7 @@ func validatePodUpdate(obj, old api.Object) field.ErrorList {
 	pod, before := obj.(*corev1.Pod), old.(*corev1.Pod)
 	path := field.NewPath("spec")
 	errs := validateAnyPod(pod)
+	errs = append(errs, validateAnnotationChange(pod, before)...)
 	for _, list := range []struct {
 		name          string
 		now, previous []corev1.Container
@@ -41,18 +46,48 @@ func validatePodUpdate(obj, old api.Object) field.ErrorList {
 			return append(errs, field.Forbidden(path.Child(list.name), "pod updates may not add or remove containers"))
 		}
 	}
-	errs = append(errs, validateDeadline(pod.Spec.ActiveDeadlineSeconds, before.Spec.ActiveDeadlineSeconds, path.Child("activeDeadlineSeconds"))...)
+	problems, stop := validateDeadline(pod.Spec.ActiveDeadlineSeconds, before.Spec.ActiveDeadlineSeconds, path.Child("activeDeadlineSeconds"))
+	errs = append(errs, problems...)
+	if stop {
+		return errs
+	}
 	errs = append(errs, onlyAddedTolerations(pod.Spec.Tolerations, before.Spec.Tolerations, path.Child("tolerations"))...)
 	errs = append(errs, onlyDeletedGates(pod.Spec.SchedulingGates, before.Spec.SchedulingGates, path.Child("schedulingGates"))...)
-
+	if equality.Semantic.DeepEqual(pod.Spec, before.Spec) {
+		return errs
+	}
 	kept := unchangeable(&pod.Spec, &before.Spec)
 	if len(before.Spec.SchedulingGates) > 0 {
 		errs = append(errs, narrowPlacement(kept, &before.Spec, path)...)
 	}
 	if !equality.Semantic.DeepEqual(*kept, before.Spec) {
-		errs = append(errs, field.Forbidden(path, fmt.Sprintf("pod updates may not change fields other than %s\n%v", updatable, diff.Diff(*kept, before.Spec))))
+		errs = append(errs, field.Forbidden(path, fmt.Sprintf("pod updates may not change fields other than %s\n%v", updatable, diff.Diff(api.Internal(before.Spec), api.Internal(*kept)))))
 	}
 	return errs
+}
+
+// validateAnnotationChange keeps the annotations that a pod can only have from
+// its beginning.
+func validateAnnotationChange(pod, before *corev1.Pod) (errs field.ErrorList) {
+	fixed := func(key string) (what string, ok bool) {
+		if key == corev1.MirrorPodAnnotationKey {
+			return "mirror pod annotation", true
+		}
+		return "AppArmor annotations", strings.HasPrefix(key, corev1.DeprecatedAppArmorBetaContainerAnnotationKeyPrefix)
+	}
+	for _, key := range slices.Sorted(maps.Keys(before.Annotations)) {
+		value, ok := pod.Annotations[key]
+		if what, isFixed := fixed(key); isFixed && (!ok || value != before.Annotations[key]) {
+			errs = append(errs, field.Forbidden(annotations.Key(key), "may not remove or update "+what))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(pod.Annotations)) {
+		_, had := before.Annotations[key]
+		if what, isFixed := fixed(key); isFixed && !had {
+			errs = append(errs, field.Forbidden(annotations.Key(key), "may not add "+what))
+		}
+	}
+	return append(errs, podspec.ValidateAnnotations(pod.Annotations, &pod.Spec, annotations)...)
 }
 
 // unchangeable returns spec with the fields that may change as they were before.
@@ -73,17 +108,20 @@ func unchangeable(spec, before *corev1.PodSpec) *corev1.PodSpec {
 	return kept
 }
 
-// validateDeadline lets a deadline only come closer.
-func validateDeadline(now, before *int64, path *field.Path) field.ErrorList {
+// validateDeadline lets a deadline only come closer. After some mistakes nothing
+// else is looked at.
+func validateDeadline(now, before *int64, path *field.Path) (errs field.ErrorList, stop bool) {
 	switch {
-	case before == nil:
-		return nil
+	case now == nil && before == nil:
+		return nil, false
 	case now == nil:
-		return field.ErrorList{field.Invalid(path, now, "must not update from a positive integer to nil value")}
-	case *now > *before:
-		return field.ErrorList{field.Invalid(path, *now, "must be less than or equal to previous value")}
+		return field.ErrorList{field.Invalid(path, now, "must not update from a positive integer to nil value")}, false
+	case *now < 0 || *now > math.MaxInt32:
+		return field.ErrorList{field.Invalid(path, *now, validation.InclusiveRangeError(0, math.MaxInt32))}, true
+	case before != nil && *now > *before:
+		return field.ErrorList{field.Invalid(path, *now, "must be less than or equal to previous value")}, true
 	}
-	return nil
+	return nil, false
 }
 
 func onlyAddedTolerations(now, before []corev1.Toleration, path *field.Path) field.ErrorList {
@@ -111,81 +149,4 @@ func onlyDeletedGates(now, before []corev1.PodSchedulingGate, path *field.Path) 
 		}
 	}
 	return errs
-}
-
-// narrowPlacement lets a pod that is not scheduled yet be bound to fewer nodes:
-// its node selector may grow and affinity to nodes be added. It sets what it
-// allows back in kept.
-//
-// https://kep.k8s.io/3838
-func narrowPlacement(kept, before *corev1.PodSpec, path *field.Path) (errs field.ErrorList) {
-	for key, value := range before.NodeSelector {
-		if v, ok := kept.NodeSelector[key]; !ok || v != value {
-			errs = append(errs, field.Invalid(path.Child("nodeSelector"), kept.NodeSelector, "only additions are allowed (no mutations or deletions)"))
-			break
-		}
-	}
-	kept.NodeSelector = before.NodeSelector
-	if before.Affinity == nil || before.Affinity.NodeAffinity == nil {
-		if kept.Affinity != nil {
-			kept.Affinity.NodeAffinity = nil
-			if before.Affinity == nil && equality.Semantic.DeepEqual(*kept.Affinity, corev1.Affinity{}) {
-				kept.Affinity = nil
-			}
-		}
-	}
-	return errs
-}
-
-// validateEphemeralUpdate lets ephemeral containers be added, not changed or removed.
-func validateEphemeralUpdate(obj, old api.Object) field.ErrorList {
-	pod, before := obj.(*corev1.Pod), old.(*corev1.Pod)
-	path := field.NewPath("spec", "ephemeralContainers")
-	errs := validateAnyPod(pod)
-	now := map[string]*corev1.EphemeralContainer{}
-	for i := range pod.Spec.EphemeralContainers {
-		now[pod.Spec.EphemeralContainers[i].Name] = &pod.Spec.EphemeralContainers[i]
-	}
-	for i := range before.Spec.EphemeralContainers {
-		was := &before.Spec.EphemeralContainers[i]
-		switch is, ok := now[was.Name]; {
-		case !ok:
-			errs = append(errs, field.Forbidden(path, fmt.Sprintf("existing ephemeral containers %q may not be removed\n", was.Name)))
-		case !equality.Semantic.DeepEqual(was, is):
-			errs = append(errs, field.Forbidden(path, fmt.Sprintf("existing ephemeral containers %q may not be changed\n%v", was.Name, diff.Diff(was, is))))
-		}
-	}
-	return errs
-}
-
-// validateResize holds that new resources leave a pod what it is to the kubelet.
-func validateResize(obj, old api.Object) field.ErrorList {
-	pod, before := obj.(*corev1.Pod), old.(*corev1.Pod)
-	path := field.NewPath("spec")
-	errs := validateAnyPod(pod)
-	if class := QOSClass(pod); class != before.Status.QOSClass {
-		errs = append(errs, field.Invalid(path, class, "Pod QOS Class may not change as a result of resizing"))
-	}
-	for i := range pod.Spec.Containers {
-		if !onlyComputeChanged(&pod.Spec.Containers[i].Resources, &before.Spec.Containers[i].Resources) {
-			errs = append(errs, field.Forbidden(path, "only cpu and memory resources are mutable"))
-			break
-		}
-	}
-	return errs
-}
-
-func onlyComputeChanged(now, before *corev1.ResourceRequirements) bool {
-	others := func(list corev1.ResourceList) corev1.ResourceList {
-		kept := corev1.ResourceList{}
-		for name, quantity := range list {
-			if name != corev1.ResourceCPU && name != corev1.ResourceMemory {
-				kept[name] = quantity
-			}
-		}
-		return kept
-	}
-	return equality.Semantic.DeepEqual(others(now.Limits), others(before.Limits)) &&
-		equality.Semantic.DeepEqual(others(now.Requests), others(before.Requests)) &&
-		equality.Semantic.DeepEqual(now.Claims, before.Claims)
 }

@@ -1,12 +1,11 @@
 package pod
 
 import (
-	"strings"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/podsecurity"
 	"slowmo/pkg/api/core/podspec"
 )
 
@@ -20,24 +19,25 @@ func validatePod(obj api.Object) field.ErrorList {
 	if pod.Spec.NodeName != "" && len(pod.Spec.SchedulingGates) > 0 {
 		errs = append(errs, field.Forbidden(spec.Child("nodeName"), "cannot be set until all schedulingGates have been cleared"))
 	}
-	return errs
+	return append(errs, podsecurity.Agreement(pod.Annotations, &pod.Spec, spec)...)
 }
+
+// annotations is where a pod's annotations are.
+var annotations = field.NewPath("metadata", "annotations")
 
 // validateAnyPod checks what holds for a pod at any time.
 func validateAnyPod(pod *corev1.Pod) field.ErrorList {
 	path := field.NewPath("spec")
-	errs := podspec.Validate(&pod.Spec, path)
+	errs := podspec.ValidateAnnotations(pod.Annotations, &pod.Spec, annotations)
+	errs = append(errs, podspec.Validate(&pod.ObjectMeta, &pod.Spec, path)...)
 	errs = append(errs, podspec.ValidateIdentity(&pod.Spec, path)...)
 	errs = append(errs, validateImages(pod.Spec.Containers, path.Child("containers"))...)
 	return append(errs, validateImages(pod.Spec.InitContainers, path.Child("initContainers"))...)
 }
 
-// validateImages refuses blanks around an image's name, which old templates may have.
 func validateImages(containers []corev1.Container, path *field.Path) (errs field.ErrorList) {
-	for i, c := range containers {
-		if strings.TrimSpace(c.Image) != c.Image {
-			errs = append(errs, field.Invalid(path.Index(i).Child("image"), c.Image, "must not have leading or trailing whitespace"))
-		}
+	for i := range containers {
+		errs = append(errs, podspec.ValidateImage(&containers[i], path.Index(i).Child("image"))...)
 	}
 	return errs
 }

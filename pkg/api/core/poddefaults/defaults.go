@@ -4,9 +4,9 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/component-helpers/resource"
 	"k8s.io/utils/ptr"
 
+	"slowmo/pkg/api/core/containers"
 	"slowmo/pkg/api/core/resources"
 )
 
@@ -28,17 +28,8 @@ func Set(spec *corev1.PodSpec) {
 	for i := range spec.Volumes {
 		defaultVolume(&spec.Volumes[i])
 	}
-	for i := range spec.InitContainers {
-		defaultContainer(&spec.InitContainers[i])
-	}
-	for i := range spec.Containers {
-		defaultContainer(&spec.Containers[i])
-	}
-	for i := range spec.EphemeralContainers {
-		// The API promises that both have the same fields.
-		c := corev1.Container(spec.EphemeralContainers[i].EphemeralContainerCommon)
-		defaultContainer(&c)
-		spec.EphemeralContainers[i].EphemeralContainerCommon = corev1.EphemeralContainerCommon(c)
+	for c := range containers.All(spec, nil) {
+		defaultContainer(c)
 	}
 	resources.Round(spec.Overhead)
 	if spec.Resources != nil {
@@ -49,13 +40,15 @@ func Set(spec *corev1.PodSpec) {
 
 // SetPod fills what only a pod has filled, not a template.
 func SetPod(spec *corev1.PodSpec) {
+	if grace := spec.TerminationGracePeriodSeconds; grace != nil && *grace < 0 {
+		spec.TerminationGracePeriodSeconds = ptr.To[int64](1)
+	}
 	for i := range spec.Containers {
 		requestWhatIsLimited(&spec.Containers[i].Resources)
 	}
 	for i := range spec.InitContainers {
 		requestWhatIsLimited(&spec.InitContainers[i].Resources)
 	}
-	defaultPodRequests(spec)
 	setPointer(&spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
 	if spec.HostNetwork {
 		defaultHostPorts(spec.Containers)
@@ -73,32 +66,6 @@ func requestWhatIsLimited(r *corev1.ResourceRequirements) {
 			r.Requests = corev1.ResourceList{}
 		}
 		r.Requests[name] = limit.DeepCopy()
-	}
-}
-
-// defaultPodRequests completes the requests of a pod that states limits at its
-// own level: by the sum over its containers, else by the limit.
-//
-// https://kep.k8s.io/2837
-func defaultPodRequests(spec *corev1.PodSpec) {
-	if spec.Resources == nil || len(spec.Resources.Limits) == 0 {
-		return
-	}
-	requests := spec.Resources.Requests.DeepCopy()
-	if requests == nil {
-		requests = corev1.ResourceList{}
-	}
-	fill := func(from corev1.ResourceList, wanted func(corev1.ResourceName) bool) {
-		for name, quantity := range from {
-			if _, ok := requests[name]; !ok && resource.IsSupportedPodLevelResource(name) && wanted(name) {
-				requests[name] = quantity.DeepCopy()
-			}
-		}
-	}
-	fill(resource.AggregateContainerRequests(&corev1.Pod{Spec: *spec}, resource.PodResourcesOptions{}), resources.MayOvercommit)
-	fill(spec.Resources.Limits, func(corev1.ResourceName) bool { return true })
-	if len(requests) > 0 {
-		spec.Resources.Requests = requests
 	}
 }
 

@@ -1,8 +1,12 @@
 package podspec
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -24,7 +28,8 @@ func validateAffinity(a *corev1.Affinity, path *field.Path) (errs field.ErrorLis
 		for i, term := range n.PreferredDuringSchedulingIgnoredDuringExecution {
 			path := path.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i)
 			errs = append(errs, validateWeight(term.Weight, path)...)
-			errs = append(errs, validateNodeTerm(&term.Preference, path.Child("preference"))...)
+			// What no node can match is merely not preferred: podwarnings speaks of it.
+			errs = append(errs, validateNodeTerm(&term.Preference, anyValue, path.Child("preference"))...)
 		}
 	}
 	if p := a.PodAffinity; p != nil {
@@ -53,14 +58,16 @@ func validateNodeTerms(terms []corev1.NodeSelectorTerm, path *field.Path) (errs 
 		return field.ErrorList{field.Required(path, "must have at least one node selector term")}
 	}
 	for i := range terms {
-		errs = append(errs, validateNodeTerm(&terms[i], path.Index(i))...)
+		errs = append(errs, validateNodeTerm(&terms[i], validation.IsValidLabelValue, path.Index(i))...)
 	}
 	return errs
 }
 
-func validateNodeTerm(term *corev1.NodeSelectorTerm, path *field.Path) (errs field.ErrorList) {
+func anyValue(string) []string { return nil }
+
+func validateNodeTerm(term *corev1.NodeSelectorTerm, problems func(string) []string, path *field.Path) (errs field.ErrorList) {
 	for i := range term.MatchExpressions {
-		errs = append(errs, validateNodeRequirement(&term.MatchExpressions[i], path.Child("matchExpressions").Index(i))...)
+		errs = append(errs, validateNodeRequirement(&term.MatchExpressions[i], problems, path.Child("matchExpressions").Index(i))...)
 	}
 	for i := range term.MatchFields {
 		errs = append(errs, validateNodeFieldRequirement(&term.MatchFields[i], path.Child("matchFields").Index(i))...)
@@ -68,7 +75,7 @@ func validateNodeTerm(term *corev1.NodeSelectorTerm, path *field.Path) (errs fie
 	return errs
 }
 
-func validateNodeRequirement(r *corev1.NodeSelectorRequirement, path *field.Path) (errs field.ErrorList) {
+func validateNodeRequirement(r *corev1.NodeSelectorRequirement, problems func(string) []string, path *field.Path) (errs field.ErrorList) {
 	values := path.Child("values")
 	switch r.Operator {
 	case corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn:
@@ -88,7 +95,7 @@ func validateNodeRequirement(r *corev1.NodeSelectorRequirement, path *field.Path
 	}
 	errs = append(errs, metav1validation.ValidateLabelName(r.Key, path.Child("key"))...)
 	for i, value := range r.Values {
-		errs = append(errs, check.Text(value, values.Index(i), validation.IsValidLabelValue)...)
+		errs = append(errs, check.Text(value, values.Index(i), problems)...)
 	}
 	return errs
 }
@@ -131,20 +138,43 @@ func validatePodTerm(term *corev1.PodAffinityTerm, path *field.Path) field.Error
 	for _, name := range term.Namespaces {
 		errs = append(errs, check.DNS1123Label(name, path.Child("namespace"))...)
 	}
-	errs = append(errs, validateLabelKeys(term.MatchLabelKeys, term.LabelSelector != nil, path.Child("matchLabelKeys"))...)
-	errs = append(errs, validateLabelKeys(term.MismatchLabelKeys, term.LabelSelector != nil, path.Child("mismatchLabelKeys"))...)
+	errs = append(errs, validateLabelKeys(term.MatchLabelKeys, term.MismatchLabelKeys, term.LabelSelector, path)...)
 	if term.TopologyKey == "" {
 		errs = append(errs, field.Required(path.Child("topologyKey"), "can not be empty"))
 	}
 	return append(errs, metav1validation.ValidateLabelName(term.TopologyKey, path.Child("topologyKey"))...)
 }
 
-func validateLabelKeys(keys []string, hasSelector bool, path *field.Path) (errs field.ErrorList) {
-	if len(keys) > 0 && !hasSelector {
-		errs = append(errs, field.Forbidden(path, "must not be specified when labelSelector is not set"))
+// validateLabelKeys checks keys whose values are taken from the pod's own labels.
+// They have become requirements of the selector already, so that a key of which
+// the selector speaks twice was in both.
+func validateLabelKeys(match, mismatch []string, selector *metav1.LabelSelector, path *field.Path) (errs field.ErrorList) {
+	for _, list := range []struct {
+		name string
+		keys []string
+	}{{"matchLabelKeys", match}, {"mismatchLabelKeys", mismatch}} {
+		at := path.Child(list.name)
+		if len(list.keys) > 0 && selector == nil {
+			errs = append(errs, field.Forbidden(at, "must not be specified when labelSelector is not set"))
+			continue
+		}
+		for i, key := range list.keys {
+			errs = append(errs, metav1validation.ValidateLabelName(key, at.Index(i))...)
+		}
 	}
-	for i, key := range keys {
-		errs = append(errs, metav1validation.ValidateLabelName(key, path.Index(i))...)
+	if selector != nil {
+		seen := sets.KeySet(selector.MatchLabels)
+		for _, r := range selector.MatchExpressions {
+			if i := slices.Index(match, r.Key); i >= 0 && seen.Has(r.Key) {
+				errs = append(errs, field.Invalid(path.Index(i), r.Key, "exists in both matchLabelKeys and labelSelector"))
+			}
+			seen.Insert(r.Key)
+		}
+	}
+	for i, key := range match {
+		if slices.Contains(mismatch, key) {
+			errs = append(errs, field.Invalid(path.Child("matchLabelKeys").Index(i), key, "exists in both matchLabelKeys and mismatchLabelKeys"))
+		}
 	}
 	return errs
 }

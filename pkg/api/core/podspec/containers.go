@@ -2,6 +2,7 @@ package podspec
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api/check"
+	"slowmo/pkg/api/core/podsecurity"
 )
 
 func (c *checker) validateContainers(path *field.Path) (errs field.ErrorList) {
@@ -25,6 +27,7 @@ func (c *checker) validateContainers(path *field.Path) (errs field.ErrorList) {
 		names.Insert(container.Name)
 		errs = append(errs, c.validateHooks(container, path)...)
 		errs = append(errs, validateRestartPolicy(container, path)...)
+		errs = append(errs, validateRestartRules(container.RestartPolicyRules, path.Child("restartPolicyRules"))...)
 	}
 	return append(errs, hostPortConflicts(c.spec.Containers, path)...)
 }
@@ -38,6 +41,9 @@ func (c *checker) validateInitContainers(path *field.Path) (errs field.ErrorList
 		container, at := &c.spec.InitContainers[i], path.Index(i)
 		errs = append(errs, c.validateContainer(container, at)...)
 		errs = append(errs, validateRestartPolicy(container, at)...)
+		if container.RestartPolicy != nil {
+			errs = append(errs, validateRestartRules(container.RestartPolicyRules, at.Child("restartPolicyRules"))...)
+		}
 		if names.Has(container.Name) {
 			errs = append(errs, field.Duplicate(at.Child("name"), container.Name))
 		} else if container.Name != "" {
@@ -50,8 +56,11 @@ func (c *checker) validateInitContainers(path *field.Path) (errs field.ErrorList
 			continue
 		}
 		errs = append(errs, forbidHooks(container, at, "may not be set for init containers without restartPolicy=Always")...)
-		if len(container.ResizePolicy) > 0 {
-			errs = append(errs, field.Invalid(at.Child("resizePolicy"), container.ResizePolicy, "must not be set for init containers"))
+		for j, p := range container.ResizePolicy {
+			if p.RestartPolicy == corev1.RestartContainer {
+				errs = append(errs, field.Invalid(at.Child("resizePolicy").Index(j).Child("restartPolicy"), p.RestartPolicy,
+					"must not be set to 'RestartContainer' for non-sidecar initContainers"))
+			}
 		}
 	}
 	return errs
@@ -73,7 +82,7 @@ func (c *checker) validateContainer(container *corev1.Container, path *field.Pat
 		errs = append(errs, field.Required(path.Child("image"), ""))
 	}
 	errs = append(errs, check.Required(container.TerminationMessagePolicy, path.Child("terminationMessagePolicy"),
-		corev1.TerminationMessageFallbackToLogsOnError, corev1.TerminationMessageReadFile)...)
+		corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError)...)
 	errs = append(errs, validatePorts(container.Ports, path.Child("ports"))...)
 	errs = append(errs, validateEnv(container.Env, path.Child("env"))...)
 	errs = append(errs, validateEnvFrom(container.EnvFrom, path.Child("envFrom"))...)
@@ -83,20 +92,7 @@ func (c *checker) validateContainer(container *corev1.Container, path *field.Pat
 		corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
 	errs = append(errs, c.validateResources(&container.Resources, path.Child("resources"))...)
 	errs = append(errs, validateResizePolicy(container.ResizePolicy, c.spec.RestartPolicy, path.Child("resizePolicy"))...)
-	return append(errs, c.validateSecurity(container.SecurityContext, path.Child("securityContext"))...)
-}
-
-// validateRestartPolicy checks a policy of the container's own.
-//
-// https://kep.k8s.io/5307
-func validateRestartPolicy(container *corev1.Container, path *field.Path) (errs field.ErrorList) {
-	if container.RestartPolicy != nil {
-		errs = append(errs, check.OneOf(*container.RestartPolicy, path.Child("restartPolicy"),
-			corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure)...)
-	} else if len(container.RestartPolicyRules) > 0 {
-		errs = append(errs, field.Required(path.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))
-	}
-	return errs
+	return append(errs, podsecurity.Container(c.spec, container.SecurityContext, path.Child("securityContext"))...)
 }
 
 func validatePorts(ports []corev1.ContainerPort, path *field.Path) (errs field.ErrorList) {
@@ -104,11 +100,9 @@ func validatePorts(ports []corev1.ContainerPort, path *field.Path) (errs field.E
 	for i, port := range ports {
 		path := path.Index(i)
 		if port.Name != "" {
-			msgs := validation.IsValidPortName(port.Name)
-			for _, msg := range msgs {
-				errs = append(errs, field.Invalid(path.Child("name"), port.Name, msg))
-			}
-			if len(msgs) == 0 && names.Has(port.Name) {
+			problems := check.Text(port.Name, path.Child("name"), validation.IsValidPortName)
+			errs = append(errs, problems...)
+			if len(problems) == 0 && names.Has(port.Name) {
 				errs = append(errs, field.Duplicate(path.Child("name"), port.Name))
 			}
 			names.Insert(port.Name)
@@ -163,7 +157,7 @@ func (c *checker) validateHostPorts(path *field.Path) (errs field.ErrorList) {
 	}
 	for i := range c.spec.Containers {
 		for j, port := range c.spec.Containers[i].Ports {
-			if port.HostPort == port.ContainerPort || !c.isPod && port.HostPort == 0 {
+			if port.HostPort == port.ContainerPort || c.meta == nil && port.HostPort == 0 {
 				continue
 			}
 			errs = append(errs, field.Invalid(path.Index(i).Child("ports").Index(j).Child("hostPort"), port.HostPort,
@@ -171,4 +165,12 @@ func (c *checker) validateHostPorts(path *field.Path) (errs field.ErrorList) {
 		}
 	}
 	return errs
+}
+
+// ValidateImage refuses blanks around an image's name, which templates may have.
+func ValidateImage(container *corev1.Container, path *field.Path) field.ErrorList {
+	if strings.TrimSpace(container.Image) != container.Image {
+		return field.ErrorList{field.Invalid(path, container.Image, "must not have leading or trailing whitespace")}
+	}
+	return nil
 }

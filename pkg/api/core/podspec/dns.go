@@ -27,7 +27,7 @@ func validateDNSConfig(config *corev1.PodDNSConfig, policy corev1.DNSPolicy, pat
 	}
 	servers, searches := path.Child("nameservers"), path.Child("searches")
 	if policy == corev1.DNSNone && len(config.Nameservers) == 0 {
-		errs = append(errs, field.Required(servers, fmt.Sprintf("must provide at least one DNS nameserver when `dnsPolicy` is %s", corev1.DNSNone)))
+		return field.ErrorList{field.Required(servers, fmt.Sprintf("must provide at least one DNS nameserver when `dnsPolicy` is %s", corev1.DNSNone))}
 	}
 	if len(config.Nameservers) > maxNameservers {
 		errs = append(errs, field.Invalid(servers, config.Nameservers, fmt.Sprintf("must not have more than %v nameservers", maxNameservers)))

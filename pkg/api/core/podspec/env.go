@@ -49,6 +49,7 @@ func validateEnvSource(v *corev1.EnvVar, path *field.Path) (errs field.ErrorList
 	}
 	if from.FileKeyRef != nil {
 		sources++
+		errs = append(errs, validateFileKeyRef(from.FileKeyRef, path.Child("fileKeyRef"))...)
 	}
 	switch {
 	case sources == 0:

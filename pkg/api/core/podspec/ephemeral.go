@@ -25,6 +25,7 @@ func (c *checker) validateEphemeralContainers(path *field.Path) (errs field.Erro
 		e, path := &c.spec.EphemeralContainers[i], path.Index(i)
 		container := corev1.Container(e.EphemeralContainerCommon)
 		errs = append(errs, c.validateContainer(&container, path)...)
+		errs = append(errs, ValidateImage(&container, path.Child("image"))...)
 		if others.Has(e.Name) || names.Has(e.Name) {
 			errs = append(errs, field.Duplicate(path.Child("name"), e.Name))
 		}
@@ -37,27 +38,35 @@ func (c *checker) validateEphemeralContainers(path *field.Path) (errs field.Erro
 	return errs
 }
 
-func forbidForEphemeral(container *corev1.Container, path *field.Path) field.ErrorList {
+// forbidForEphemeral tells of what is set in the order in which the fields are declared.
+func forbidForEphemeral(container *corev1.Container, path *field.Path) (errs field.ErrorList) {
 	const message = "cannot be set for an Ephemeral Container"
-	errs := forbidHooks(container, path, message)
-	if len(container.Ports) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("ports"), message))
-	}
-	if len(container.Resources.Limits)+len(container.Resources.Requests) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("resources"), message))
-	}
-	if len(container.ResizePolicy) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("resizePolicy"), message))
-	}
-	if container.RestartPolicy != nil {
-		errs = append(errs, field.Forbidden(path.Child("restartPolicy"), message))
+	r := &container.Resources
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"ports", container.Ports != nil},
+		{"resources", r.Limits != nil || r.Requests != nil || r.Claims != nil},
+		{"resizePolicy", container.ResizePolicy != nil},
+		{"restartPolicy", container.RestartPolicy != nil},
+		{"restartPolicyRules", container.RestartPolicyRules != nil},
+		{"livenessProbe", container.LivenessProbe != nil},
+		{"readinessProbe", container.ReadinessProbe != nil},
+		{"startupProbe", container.StartupProbe != nil},
+		{"lifecycle", container.Lifecycle != nil},
+	} {
+		if f.set {
+			errs = append(errs, field.Forbidden(path.Child(f.name), message))
+		}
 	}
 	for i, mount := range container.VolumeMounts {
+		at := path.Child("volumeMounts").Index(i)
 		if mount.SubPath != "" {
-			errs = append(errs, field.Forbidden(path.Child("volumeMounts").Index(i).Child("subPath"), message))
+			errs = append(errs, field.Forbidden(at.Child("subPath"), message))
 		}
 		if mount.SubPathExpr != "" {
-			errs = append(errs, field.Forbidden(path.Child("volumeMounts").Index(i).Child("subPathExpr"), message))
+			errs = append(errs, field.Forbidden(at.Child("subPathExpr"), message))
 		}
 	}
 	return errs

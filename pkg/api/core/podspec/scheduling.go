@@ -36,8 +36,11 @@ func ValidateTolerations(tolerations []corev1.Toleration, path *field.Path) (err
 			}
 		case corev1.TolerationOpExists:
 			if t.Value != "" {
-				errs = append(errs, field.Invalid(operator, t, "value must be empty when `operator` is 'Exists'"))
+				errs = append(errs, field.Invalid(operator, t.Value, "value must be empty when `operator` is 'Exists'"))
 			}
+		case corev1.TolerationOpLt, corev1.TolerationOpGt: // of a feature that is off
+			errs = append(errs, field.NotSupported(operator, t.Operator,
+				[]corev1.TolerationOperator{corev1.TolerationOpEqual, corev1.TolerationOpExists, corev1.TolerationOpLt, corev1.TolerationOpGt}))
 		default:
 			errs = append(errs, check.OneOf(t.Operator, operator, corev1.TolerationOpEqual, corev1.TolerationOpExists)...)
 		}
@@ -59,19 +62,18 @@ func validateSpread(constraints []corev1.TopologySpreadConstraint, path *field.P
 		}
 		if c.TopologyKey == "" {
 			errs = append(errs, field.Required(path.Child("topologyKey"), "can not be empty"))
-		} else {
-			errs = append(errs, metav1validation.ValidateLabelName(c.TopologyKey, path.Child("topologyKey"))...)
 		}
 		errs = append(errs, check.OneOf(c.WhenUnsatisfiable, path.Child("whenUnsatisfiable"), corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
 		for _, other := range constraints[i+1:] {
 			if c.TopologyKey == other.TopologyKey && c.WhenUnsatisfiable == other.WhenUnsatisfiable {
 				errs = append(errs, field.Duplicate(path.Child("{topologyKey, whenUnsatisfiable}"), fmt.Sprintf("{%v, %v}", c.TopologyKey, c.WhenUnsatisfiable)))
+				break
 			}
 		}
 		errs = append(errs, validateMinDomains(c, path.Child("minDomains"))...)
 		errs = append(errs, validateInclusion(c.NodeAffinityPolicy, path.Child("nodeAffinityPolicy"))...)
 		errs = append(errs, validateInclusion(c.NodeTaintsPolicy, path.Child("nodeTaintsPolicy"))...)
-		errs = append(errs, validateLabelKeys(c.MatchLabelKeys, c.LabelSelector != nil, path.Child("matchLabelKeys"))...)
+		errs = append(errs, validateLabelKeys(c.MatchLabelKeys, nil, c.LabelSelector, path)...)
 		errs = append(errs, metav1validation.ValidateLabelSelector(c.LabelSelector, metav1validation.LabelSelectorValidationOptions{}, path.Child("labelSelector"))...)
 	}
 	return errs

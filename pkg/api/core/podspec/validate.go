@@ -2,40 +2,37 @@ package podspec
 
 import (
 	"math"
-	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api/check"
+	"slowmo/pkg/api/core/podsecurity"
 )
-
-// AllowPrivileged says whether privileged containers are admitted in this
-// cluster. It is the flag --allow-privileged of the server, which sets it once
-// before it serves; validation has no other way to know.
-var AllowPrivileged atomic.Bool
 
 // checker is the validation of one pod spec. Its parts look at one another:
 // mounts at volumes, probes at the grace period.
 type checker struct {
 	spec    *corev1.PodSpec
-	isPod   bool // and not a template
+	meta    *metav1.ObjectMeta // of the pod; nil for a template
 	volumes map[string]*corev1.VolumeSource
 	claims  sets.Set[string] // names of spec.resourceClaims
 }
 
 // Validate answers for the spec of a pod, ValidateTemplate for one in a template.
-func Validate(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
-	c := &checker{spec: spec, isPod: true}
+func Validate(meta *metav1.ObjectMeta, spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+	c := &checker{spec: spec, meta: meta}
 	return c.validate(path)
 }
 
 func (c *checker) validate(path *field.Path) field.ErrorList {
 	spec := c.spec
 	errs := c.validateVolumes(path.Child("volumes"))
+	c.claims = claimNames(spec.ResourceClaims)
 	errs = append(errs, c.validateClaims(path.Child("resourceClaims"))...)
 	errs = append(errs, c.validateContainers(path.Child("containers"))...)
 	errs = append(errs, c.validateInitContainers(path.Child("initContainers"))...)
@@ -47,16 +44,45 @@ func (c *checker) validate(path *field.Path) field.ErrorList {
 	errs = append(errs, check.Required(spec.DNSPolicy, path.Child("dnsPolicy"),
 		corev1.DNSClusterFirstWithHostNet, corev1.DNSClusterFirst, corev1.DNSDefault, corev1.DNSNone)...)
 	errs = append(errs, metav1validation.ValidateLabels(spec.NodeSelector, path.Child("nodeSelector"))...)
-	errs = append(errs, c.validatePodSecurity(path)...)
+	errs = append(errs, podsecurity.Pod(spec, path.Child("securityContext"))...)
+	if share := spec.ShareProcessNamespace; share != nil && *share && spec.HostPID {
+		errs = append(errs, field.Invalid(path.Child("shareProcessNamespace"), *share, "ShareProcessNamespace and HostPID cannot both be enabled"))
+	}
 	errs = append(errs, validateAffinity(spec.Affinity, path.Child("affinity"))...)
 	errs = append(errs, validateDNSConfig(spec.DNSConfig, spec.DNSPolicy, path.Child("dnsConfig"))...)
 	errs = append(errs, validateGates(spec, path)...)
 	errs = append(errs, validateSpread(spec.TopologySpreadConstraints, path.Child("topologySpreadConstraints"))...)
-	errs = append(errs, c.validateHostUsers(path.Child("hostUsers"))...)
+	errs = append(errs, podsecurity.HostProcess(spec, path)...)
+	errs = append(errs, podsecurity.HostUsers(spec, path)...)
+	errs = append(errs, validateHostname(spec, path.Child("hostnameOverride"))...)
 	errs = append(errs, c.validateNames(path)...)
 	errs = append(errs, ValidateTolerations(spec.Tolerations, path.Child("tolerations"))...)
 	errs = append(errs, validateHostAliases(spec.HostAliases, path.Child("hostAliases"))...)
-	return append(errs, c.validatePriority(path)...)
+	errs = append(errs, c.validatePriority(path)...)
+	errs = append(errs, podsecurity.OS(spec, path)...)
+	return append(errs, validateEnvFiles(spec, path)...)
+}
+
+// validateHostname checks the name that the pod's processes see as their host's,
+// if it is not the pod's.
+//
+// https://kep.k8s.io/4762
+func validateHostname(spec *corev1.PodSpec, path *field.Path) (errs field.ErrorList) {
+	name := spec.HostnameOverride
+	if name == nil {
+		return nil
+	}
+	if spec.SetHostnameAsFQDN != nil && *spec.SetHostnameAsFQDN {
+		errs = append(errs, field.Forbidden(path, "may not be specified when setHostnameAsFQDN is true"))
+	}
+	if spec.HostNetwork {
+		errs = append(errs, field.Forbidden(path, "may not be specified when hostNetwork is true"))
+	}
+	const longest = 64
+	if len(*name) > longest {
+		errs = append(errs, field.TooLong(path, "", longest))
+	}
+	return append(errs, check.DNS1123Subdomain(*name, path)...)
 }
 
 // validateNames checks what the pod is called and what it refers to by name.
@@ -93,37 +119,6 @@ func (c *checker) validatePriority(path *field.Path) (errs field.ErrorList) {
 	}
 	if spec.Overhead != nil {
 		errs = append(errs, c.validateResources(&corev1.ResourceRequirements{Limits: spec.Overhead}, path.Child("overhead"))...)
-	}
-	if spec.OS != nil {
-		errs = append(errs, check.Required(spec.OS.Name, path.Child("os", "name"), corev1.Linux, corev1.Windows)...)
-	}
-	return errs
-}
-
-// validateClaims checks the claims of devices that the pod names.
-func (c *checker) validateClaims(path *field.Path) (errs field.ErrorList) {
-	c.claims = sets.New[string]()
-	for i, claim := range c.spec.ResourceClaims {
-		path := path.Index(i)
-		if c.claims.Has(claim.Name) {
-			errs = append(errs, field.Duplicate(path.Child("name"), claim.Name))
-		}
-		c.claims.Insert(claim.Name)
-		if claim.Name == "" {
-			errs = append(errs, field.Required(path.Child("name"), ""))
-		} else {
-			errs = append(errs, check.DNS1123Label(claim.Name, path.Child("name"))...)
-		}
-		switch {
-		case claim.ResourceClaimName != nil && claim.ResourceClaimTemplateName != nil:
-			errs = append(errs, field.Invalid(path, claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"))
-		case claim.ResourceClaimName == nil && claim.ResourceClaimTemplateName == nil:
-			errs = append(errs, field.Invalid(path, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"))
-		case claim.ResourceClaimName != nil:
-			errs = append(errs, check.DNS1123Subdomain(*claim.ResourceClaimName, path.Child("resourceClaimName"))...)
-		default:
-			errs = append(errs, check.DNS1123Subdomain(*claim.ResourceClaimTemplateName, path.Child("resourceClaimTemplateName"))...)
-		}
 	}
 	return errs
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 
@@ -93,11 +94,44 @@ func TestValidate(t *testing.T) {
 				`spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "Maybe": supported values: "DoNotSchedule", "ScheduleAnyway"`}},
 		"toleration": {`{containers: [{name: c, image: i}], tolerations: [{operator: Equal, value: v}]}`,
 			[]string{"spec.tolerations[0].operator: Invalid value: \"Equal\": operator must be Exists when `key` is empty, which means \"match all values and all keys\""}},
+		"hostname override": {`{containers: [{name: c, image: i}], hostNetwork: true, setHostnameAsFQDN: true, hostnameOverride: a.b}`,
+			[]string{`spec.hostnameOverride: Forbidden: may not be specified when setHostnameAsFQDN is true`,
+				`spec.hostnameOverride: Forbidden: may not be specified when hostNetwork is true`}},
+		"roots without a name": {`{containers: [{name: c, image: i}], volumes: [{name: v, projected: {sources: [{clusterTrustBundle: {path: p}}, {clusterTrustBundle: {name: "a:b", path: p}}]}}]}`,
+			[]string{`spec.volumes[0].projected.sources[0].clusterTrustBundle: Required value: either name or signerName must be specified`,
+				`spec.volumes[0].projected: Invalid value: "p": conflicting duplicate paths`}},
+		"certificate": {`{containers: [{name: c, image: i}], volumes: [{name: v, projected: {sources: [{podCertificate: {signerName: a.b/c, keyType: X, maxExpirationSeconds: 5}}]}}]}`,
+			[]string{`spec.volumes[0].projected.sources[0].podCertificate.keyType: Unsupported value: "X": supported values: "RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"`,
+				`spec.volumes[0].projected.sources[0].podCertificate.maxExpirationSeconds: Invalid value: 5: if provided, maxExpirationSeconds must be >= 3600`,
+				`spec.volumes[0].projected.sources[0].podCertificate: Required value: specify at least one of credentialBundlePath, keyPath, and certificateChainPath`}},
+		"two sources in one": {`{containers: [{name: c, image: i}], volumes: [{name: v, projected: {sources: [{secret: {name: s}, configMap: {name: m}}]}}]}`,
+			[]string{`spec.volumes[0].projected.sources[0]: Forbidden: may not specify more than 1 volume type per source`}},
+		"claim of an ephemeral volume": {`{containers: [{name: c, image: i}], volumes: [{name: v, ephemeral: {}}, {name: w, persistentVolumeClaim: {claimName: p-v}}]}`,
+			[]string{`spec.volumes[0].ephemeral.volumeClaimTemplate: Required value`,
+				`spec.volumes[1].persistentVolumeClaim.claimName: Invalid value: "p-v": must not reference a PVC that gets created for an ephemeral volume`}},
+		"unknown claim": {`{containers: [{name: c, image: i, resources: {claims: [{name: x}, {name: a, request: r}, {name: a}]}}], resourceClaims: [{name: a, resourceClaimName: b}]}`,
+			[]string{`spec.containers[0].resources.claims[0]: Not found: "x": must be one of the names in pod.spec.resourceClaims: a`,
+				`spec.containers[0].resources.claims[2]: Duplicate value: "a"`}},
+		"restart rules": {`{containers: [{name: c, image: i, restartPolicy: Never, restartPolicyRules: [{action: X}, {action: Restart, exitCodes: {operator: Z}}]}]}`,
+			[]string{`spec.containers[0].restartPolicyRules[0].action: Unsupported value: "X": supported values: "Restart", "RestartAllContainers"`,
+				`spec.containers[0].restartPolicyRules[0].exitCodes: Required value: must be specified`,
+				`spec.containers[0].restartPolicyRules[1].exitCodes.operator: Unsupported value: "Z": supported values: "In", "NotIn"`}},
+		"variable of a file": {`{containers: [{name: c, image: i, env: [{name: A, valueFrom: {fileKeyRef: {key: K, volumeName: v, path: ../f}}}]}], volumes: [{name: v, hostPath: {path: /}}]}`,
+			[]string{`spec.containers[0].env[0].valueFrom.fileKeyRef.path: Invalid value: "../f": must not contain '..'`,
+				`spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: Invalid value: "v": referenced volume must be of type emptyDir`}},
+		"pod's resources": {`{containers: [{name: c, image: i, resources: {requests: {cpu: 2}, limits: {memory: 2Gi}}}], resources: {requests: {cpu: 1, foo: 1}, limits: {memory: 1Gi}}}`,
+			[]string{`spec.resources.requests[foo]: Invalid value: "foo": must be a standard resource type or fully qualified`,
+				`spec.resources.requests[cpu]: Invalid value: "1": must be greater than or equal to aggregate container requests of 2`,
+				`spec.resources.containers[0][memory].limits: Invalid value: "2Gi": must be less than or equal to pod limits of 1Gi`}},
+		"label keys": {`{containers: [{name: c, image: i}], affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: t, labelSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: Exists}]}, matchLabelKeys: [a], mismatchLabelKeys: [a]}]}}}`,
+			[]string{`spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0][0]: Invalid value: "a": exists in both matchLabelKeys and labelSelector`,
+				`spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].matchLabelKeys[0]: Invalid value: "a": exists in both matchLabelKeys and mismatchLabelKeys`}},
+		"values of preferred nodes": {`{containers: [{name: c, image: i}], affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: a, operator: In, values: [b c]}]}}]}}}`, nil},
 		"privileged": {`containers: [{name: c, image: i, securityContext: {privileged: true}}]`,
 			[]string{`spec.containers[0].securityContext.privileged: Forbidden: disallowed by cluster policy`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, podspec.Validate(podSpecOf(t, c.spec), field.NewPath("spec")), c.want)
+			check(t, podspec.Validate(&metav1.ObjectMeta{Name: "p"}, podSpecOf(t, c.spec), field.NewPath("spec")), c.want)
 		})
 	}
 }
@@ -127,4 +161,26 @@ func TestTokenNeedsServiceAccount(t *testing.T) {
 		[]string{`spec.volumes[0].projected.sources[0].serviceAccountToken: Forbidden: must not be specified when serviceAccountName is not set`})
 	spec.ServiceAccountName = "default"
 	check(t, podspec.ValidateIdentity(spec, field.NewPath("spec")), nil)
+}
+
+func TestAnnotations(t *testing.T) {
+	spec := podSpecOf(t, `containers: [{name: c, image: i}]`)
+	for key, cases := range map[string]map[string]string{
+		corev1.MirrorPodAnnotationKey: {"x": `a[kubernetes.io/config.mirror]: Invalid value: "x": must set spec.nodeName if mirror pod annotation is set`},
+		corev1.PodDeletionCost: {"-5": "", "0": "", "+5": "must be a 32bit integer", "05": "must be a 32bit integer", "": "must be a 32bit integer",
+			"3000000000": "must be a 32bit integer"},
+		corev1.TolerationsAnnotationKey: {`[{"key":"a","operator":"Exists"}]`: "", "": "",
+			`{`:               `a: Invalid value: "scheduler.alpha.kubernetes.io/tolerations": unexpected end of JSON input`,
+			`[{"key":"a b"}]`: `a.scheduler.alpha.kubernetes.io/tolerations[0].key: Invalid value: "a b"`},
+	} {
+		for value, want := range cases {
+			got := ""
+			if errs := podspec.ValidateAnnotations(map[string]string{key: value}, spec, field.NewPath("a")); len(errs) > 0 {
+				got = errs[0].Error()
+			}
+			if (got == "") != (want == "") || !strings.Contains(got, want) {
+				t.Errorf("%s %q: got %q, want %q", key, value, got, want)
+			}
+		}
+	}
 }

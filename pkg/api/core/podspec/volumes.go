@@ -1,8 +1,12 @@
 package podspec
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api/check"
@@ -16,6 +20,7 @@ import (
 // https://kubernetes.io/docs/concepts/storage/volumes/
 func (c *checker) validateVolumes(path *field.Path) (errs field.ErrorList) {
 	c.volumes = map[string]*corev1.VolumeSource{}
+	made := c.claimsMade()
 	for i := range c.spec.Volumes {
 		v, path := &c.spec.Volumes[i], path.Index(i)
 		found := c.validateSource(v, path)
@@ -31,6 +36,42 @@ func (c *checker) validateVolumes(path *field.Path) (errs field.ErrorList) {
 			c.volumes[v.Name] = &v.VolumeSource
 		}
 		errs = append(errs, found...)
+		if claim := v.PersistentVolumeClaim; claim != nil && made.Has(claim.ClaimName) {
+			errs = append(errs, field.Invalid(path.Child("persistentVolumeClaim", "claimName"), claim.ClaimName,
+				"must not reference a PVC that gets created for an ephemeral volume"))
+		}
+	}
+	return errs
+}
+
+// claimsMade returns the names of the claims that are made with the pod, one for
+// each ephemeral volume. Those of a template's pods are not known yet.
+func (c *checker) claimsMade() sets.Set[string] {
+	made := sets.New[string]()
+	if c.meta == nil || c.meta.Name == "" {
+		return made
+	}
+	for _, v := range c.spec.Volumes {
+		if v.Ephemeral != nil {
+			made.Insert(c.meta.Name + "-" + v.Name)
+		}
+	}
+	return made
+}
+
+// validateEphemeralVolume checks the claim that is made for the volume at path.
+func (c *checker) validateEphemeralVolume(v *corev1.Volume, path, within *field.Path) (errs field.ErrorList) {
+	if template := v.Ephemeral.VolumeClaimTemplate; template == nil {
+		errs = append(errs, field.Required(within.Child("volumeClaimTemplate"), ""))
+	} else {
+		errs = append(errs, claim.ValidateTemplate(template, within.Child("volumeClaimTemplate"))...)
+	}
+	if c.meta == nil || c.meta.Name == "" || v.Name == "" {
+		return errs
+	}
+	name := c.meta.Name + "-" + v.Name
+	for _, problem := range apivalidation.NameIsDNSSubdomain(name, false) {
+		errs = append(errs, field.Invalid(path.Child("name"), v.Name, fmt.Sprintf("PVC name %q: %v", name, problem)))
 	}
 	return errs
 }
@@ -52,17 +93,11 @@ func (c *checker) validateSource(v *corev1.Volume, path *field.Path) field.Error
 	check("configMap", s.ConfigMap != nil, func(p *field.Path) field.ErrorList { return validateConfigMapSource(s.ConfigMap, p) })
 	check("downwardAPI", s.DownwardAPI != nil, func(p *field.Path) field.ErrorList { return validateDownward(s.DownwardAPI, p) })
 	check("fc", s.FC != nil, func(p *field.Path) field.ErrorList { return volumesource.FC(s.FC, p) })
-	check("projected", s.Projected != nil, func(p *field.Path) field.ErrorList { return c.validateProjected(s.Projected, p) })
+	check("projected", s.Projected != nil, func(p *field.Path) field.ErrorList { return validateProjected(s.Projected, p) })
 	checkVendors(s, sources)
 	check("csi", s.CSI != nil, func(p *field.Path) field.ErrorList { return validateCSI(s.CSI, p) })
-	check("ephemeral", s.Ephemeral != nil, func(p *field.Path) field.ErrorList {
-		template := s.Ephemeral.VolumeClaimTemplate
-		if template == nil {
-			return field.ErrorList{field.Required(p.Child("volumeClaimTemplate"), "")}
-		}
-		return claim.ValidateTemplate(template, p.Child("volumeClaimTemplate"))
-	})
-	check("image", s.Image != nil, func(p *field.Path) field.ErrorList { return c.validateImage(s.Image, p) })
+	check("ephemeral", s.Ephemeral != nil, func(p *field.Path) field.ErrorList { return c.validateEphemeralVolume(v, path, p) })
+	check("image", s.Image != nil, func(p *field.Path) field.ErrorList { return validateImageVolume(s.Image, p) })
 	if sources.Found == 0 {
 		return field.ErrorList{field.Required(path, "must specify a volume type")}
 	}
@@ -155,9 +190,7 @@ func validateGitRepo(g *corev1.GitRepoVolumeSource, path *field.Path) field.Erro
 	return append(errs, volumesource.Descending(g.Directory, path.Child("directory"))...)
 }
 
-func (c *checker) validateImage(image *corev1.ImageVolumeSource, path *field.Path) (errs field.ErrorList) {
-	if c.isPod {
-		errs = requireText(path.Child("reference"), image.Reference)
-	}
+func validateImageVolume(image *corev1.ImageVolumeSource, path *field.Path) field.ErrorList {
+	errs := requireText(path.Child("reference"), image.Reference)
 	return append(errs, check.Required(image.PullPolicy, path.Child("pullPolicy"), corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
 }

@@ -1,6 +1,6 @@
 // Package podtemplate is what kinds that make pods from a template have in
 // common beside the template's validation (podspec) and defaults (poddefaults):
-// how a table shows it, and what is unwise in it.
+// how a table shows it, what is unwise in it and what it loses.
 package podtemplate
 
 import (
@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/core/poddefaults"
 	"slowmo/pkg/api/core/podwarnings"
 )
 
@@ -28,6 +29,19 @@ func Cells(template *corev1.PodTemplateSpec) (names, images string) {
 		n, i = append(n, c.Name), append(i, c.Image)
 	}
 	return strings.Join(n, ","), strings.Join(i, ",")
+}
+
+// DropDisabled clears fields of features that are off. A controller may be
+// without a template, before or after.
+func DropDisabled(template, old *corev1.PodTemplateSpec) {
+	if template == nil {
+		return
+	}
+	var before *corev1.PodSpec
+	if old != nil {
+		before = &old.Spec
+	}
+	poddefaults.DropDisabled(template.Annotations, &template.Spec, before)
 }
 
 // Warnings returns what is allowed but unwise in the template at path.

@@ -4,8 +4,12 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/core/containers"
+	"slowmo/pkg/api/core/podsecurity"
 )
 
 // Annotations that were there before the fields, and that no longer do anything.
@@ -39,20 +43,29 @@ func annotationWarning(meta *metav1.ObjectMeta, path *field.Path, key, message s
 	return []string{fmt.Sprintf("%s: %s", path.Child("metadata", "annotations").Key(key), message)}
 }
 
-// profileWarnings finds annotations that name a profile where the field does not.
-// Those for AppArmor still work, and a pod is given the field that is missing.
+// AppArmor is the warning about an annotation at key of a new pod, which it gets
+// when the annotation becomes a field.
+func AppArmor(key string) string {
+	return fmt.Sprintf("%s: %s", field.NewPath("metadata", "annotations").Key(key), useAppArmor)
+}
+
+// profileWarnings finds annotations that name a profile where the field does
+// not. Those for AppArmor still work; of a pod's own AppArmor speaks.
 func profileWarnings(meta *metav1.ObjectMeta, spec *corev1.PodSpec, path *field.Path) (out []string) {
 	pod := spec.SecurityContext
 	if pod == nil || pod.SeccompProfile == nil {
 		out = append(out, annotationWarning(meta, path, podSeccomp, useSeccomp)...)
 	}
-	for _, c := range containersOf(spec, nil) {
+	for c := range containers.All(spec, nil) {
 		own := c.SecurityContext
 		if own == nil || own.SeccompProfile == nil {
 			out = append(out, annotationWarning(meta, path, containerSeccomp+c.Name, useSeccomp)...)
 		}
-		confined := pod != nil && pod.AppArmorProfile != nil || own != nil && own.AppArmorProfile != nil
-		if path != nil && !confined {
+		if path == nil || own != nil && own.AppArmorProfile != nil {
+			continue
+		}
+		named := podsecurity.AppArmorOf(meta.Annotations[containerAppArmor+c.Name])
+		if pod == nil || pod.AppArmorProfile == nil || !equality.Semantic.DeepEqual(pod.AppArmorProfile, named) {
 			out = append(out, annotationWarning(meta, path, containerAppArmor+c.Name, useAppArmor)...)
 		}
 	}

@@ -6,32 +6,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/core/containers"
 )
 
-// container is a container of any sort, and where it is.
-type container struct {
-	*corev1.Container
-	path *field.Path
-}
-
-// containersOf returns all containers of a pod.
-func containersOf(spec *corev1.PodSpec, path *field.Path) (all []container) {
-	for i := range spec.InitContainers {
-		all = append(all, container{&spec.InitContainers[i], path.Child("initContainers").Index(i)})
-	}
-	for i := range spec.Containers {
-		all = append(all, container{&spec.Containers[i], path.Child("containers").Index(i)})
-	}
-	for i := range spec.EphemeralContainers {
-		// The API promises that both have the same fields.
-		c := corev1.Container(spec.EphemeralContainers[i].EphemeralContainerCommon)
-		all = append(all, container{&c, path.Child("ephemeralContainers").Index(i)})
-	}
-	return all
-}
-
-func (c container) warnings() (out []string) {
-	limits, requests := c.path.Child("resources", "limits"), c.path.Child("resources", "requests")
+func containerWarnings(c *corev1.Container, path *field.Path) (out []string) {
+	limits, requests := path.Child("resources", "limits"), path.Child("resources", "requests")
 	for _, name := range []corev1.ResourceName{corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
 		out = append(out, Fractions(c.Resources.Limits, limits, name)...)
 		out = append(out, Fractions(c.Resources.Requests, requests, name)...)
@@ -41,7 +21,7 @@ func (c container) warnings() (out []string) {
 	for i, v := range c.Env {
 		ref := "$(" + v.Name + ")"
 		if seen[v.Name] && (v.ValueFrom != nil || v.Value == ref || !strings.Contains(v.Value, ref)) {
-			out = append(out, fmt.Sprintf("%s: hides previous definition of %q, which may be dropped when using apply", c.path.Child("env").Index(i), v.Name))
+			out = append(out, fmt.Sprintf("%s: hides previous definition of %q, which may be dropped when using apply", path.Child("env").Index(i), v.Name))
 		}
 		seen[v.Name] = true
 	}
@@ -55,11 +35,11 @@ type port struct {
 }
 
 // portWarnings finds ports that several containers have, or one has twice.
-func portWarnings(containers []container) (out []string) {
+func portWarnings(spec *corev1.PodSpec, path *field.Path) (out []string) {
 	seen := map[string][]port{}
-	for _, c := range containers {
+	for c, at := range containers.All(spec, path) {
 		for i, p := range c.Ports {
-			p := port{p, c.path.Child("ports").Index(i)}
+			p := port{p, at.Child("ports").Index(i)}
 			if p.HostIP != "" && p.HostPort == 0 {
 				out = append(out, fmt.Sprintf("%s: hostIP set without hostPort: %+v", p.path, p.ContainerPort))
 			}
@@ -70,6 +50,25 @@ func portWarnings(containers []container) (out []string) {
 				}
 			}
 			seen[key] = append(seen[key], p)
+		}
+	}
+	return out
+}
+
+// portNameWarnings finds names that several ports have: only the first is found by its name.
+func portNameWarnings(spec *corev1.PodSpec, path *field.Path) (out []string) {
+	seen := map[string]*field.Path{}
+	for c, at := range containers.All(spec, path) {
+		for i, p := range c.Ports {
+			at := at.Child("ports").Index(i)
+			if p.Name == "" {
+				continue
+			}
+			if other, ok := seen[p.Name]; ok {
+				out = append(out, fmt.Sprintf("%s: duplicate port name %q with %s, services and probes that select ports by name will use %s", at, p.Name, other, other))
+				continue
+			}
+			seen[p.Name] = at
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
@@ -26,7 +27,7 @@ func labelWarnings(spec *corev1.PodSpec, path *field.Path) (out []string) {
 			out = append(out, NodeTerms(required.NodeSelectorTerms, at.Child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"))...)
 		}
 		for i, term := range n.PreferredDuringSchedulingIgnoredDuringExecution {
-			out = append(out, nodeTerm(&term.Preference, at.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i).Child("preference"))...)
+			out = append(out, nodeTerm(&term.Preference, true, at.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i).Child("preference"))...)
 		}
 	}
 	for i, c := range spec.TopologySpreadConstraints {
@@ -44,15 +45,26 @@ func labelWarnings(spec *corev1.PodSpec, path *field.Path) (out []string) {
 // NodeTerms finds old labels of nodes in the terms of a node selector.
 func NodeTerms(terms []corev1.NodeSelectorTerm, path *field.Path) (out []string) {
 	for i := range terms {
-		out = append(out, nodeTerm(&terms[i], path.Index(i))...)
+		out = append(out, nodeTerm(&terms[i], false, path.Index(i))...)
 	}
 	return out
 }
 
-func nodeTerm(term *corev1.NodeSelectorTerm, path *field.Path) (out []string) {
+// nodeTerm finds old labels in one term and, where no error is made of them,
+// values that no label has.
+func nodeTerm(term *corev1.NodeSelectorTerm, checkValues bool, path *field.Path) (out []string) {
 	for i, r := range term.MatchExpressions {
+		at := path.Child("matchExpressions").Index(i)
 		if message, deprecated := api.DeprecatedNodeLabel(r.Key); deprecated {
-			out = append(out, fmt.Sprintf("%s: %s is %s", path.Child("matchExpressions").Index(i).Child("key"), r.Key, message))
+			out = append(out, fmt.Sprintf("%s: %s is %s", at.Child("key"), r.Key, message))
+		}
+		if !checkValues {
+			continue
+		}
+		for j, value := range r.Values {
+			for _, problem := range validation.IsValidLabelValue(value) {
+				out = append(out, fmt.Sprintf("%s: %s is invalid, %s", at.Child("values").Index(j), value, problem))
+			}
 		}
 	}
 	return out

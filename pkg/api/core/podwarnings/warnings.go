@@ -10,7 +10,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"slowmo/pkg/api/core/containers"
 )
 
 // Of returns the warnings about a pod, or about the template at path. The path of a pod is nil.
@@ -23,12 +26,29 @@ func Of(meta *metav1.ObjectMeta, spec *corev1.PodSpec, path *field.Path) []strin
 	out = append(out, repeatedWarnings(spec, at)...)
 	out = append(out, Fractions(spec.Overhead, at.Child("overhead"), corev1.ResourceMemory, corev1.ResourceEphemeralStorage)...)
 	out = append(out, profileWarnings(meta, spec, path)...)
-	containers := containersOf(spec, at)
-	for _, c := range containers {
-		out = append(out, c.warnings()...)
+	for c, at := range containers.All(spec, at) {
+		out = append(out, containerWarnings(c, at)...)
 	}
-	out = append(out, portWarnings(containers)...)
-	return append(out, affinityWarnings(spec.Affinity, at.Child("affinity"))...)
+	out = append(out, portWarnings(spec, at)...)
+	out = append(out, portNameWarnings(spec, at)...)
+	if grace := spec.TerminationGracePeriodSeconds; grace != nil && *grace < 0 {
+		out = append(out, fmt.Sprintf("%s: must be >= 0; negative values are invalid and will be treated as 1", at.Child("terminationGracePeriodSeconds")))
+	}
+	out = append(out, affinityWarnings(spec.Affinity, at.Child("affinity"))...)
+	return append(out, addressWarnings(spec, at)...)
+}
+
+// addressWarnings finds addresses that are not written as they should be.
+func addressWarnings(spec *corev1.PodSpec, path *field.Path) (out []string) {
+	if spec.DNSConfig != nil {
+		for i, server := range spec.DNSConfig.Nameservers {
+			out = append(out, validation.GetWarningsForIP(path.Child("dnsConfig", "nameservers").Index(i), server)...)
+		}
+	}
+	for i, alias := range spec.HostAliases {
+		out = append(out, validation.GetWarningsForIP(path.Child("hostAliases").Index(i).Child("ip"), alias.IP)...)
+	}
+	return out
 }
 
 // repeatedWarnings finds what is in a list twice.

@@ -34,7 +34,7 @@ func TestOf(t *testing.T) {
 		`spec: {volumes: [{name: v, secret: {secretName: m, items: [{key: a, path: x}, {key: b, path: x}]}}, {name: w, downwardAPI: {items: [{path: x/}, {path: x}]}}]}`: {
 			`volume "v" (Secret "m"): overlapping paths: "x" with "x"`, `volume "w" (DownwardAPI): overlapping paths: "x" with "x"`},
 		`spec: {volumes: [{name: v, projected: {sources: [{}, {secret: {name: s, items: [{key: a, path: x}]}}, {serviceAccountToken: {path: x}}]}}]}`: {
-			`volume "v" (Projected) has no sources provided`, `volume "v" (Projected ServiceAccountToken): overlapping paths: "x" with "x"`},
+			`volume "v" (Projected) has no sources provided`, `volume "v" (Projected): overlapping paths: "x" (ServiceAccountToken) with "x" (Secret "s")`},
 		`spec: {hostAliases: [{ip: 1.2.3.4}, {ip: 1.2.3.4}]}`:                                                 {`spec.hostAliases[1].ip: duplicate ip "1.2.3.4"`},
 		`spec: {imagePullSecrets: [{name: a}, {name: a}, {}]}`:                                                {`spec.imagePullSecrets[1].name: duplicate name "a"`, `spec.imagePullSecrets[2].name: invalid empty name ""`},
 		`spec: {overhead: {memory: 100m}}`:                                                                    {`spec.overhead[memory]: fractional byte value "100m" is invalid, must be an integer`},
@@ -50,7 +50,11 @@ func TestOf(t *testing.T) {
 		`spec: {containers: [{resources: {requests: {memory: 100m}, limits: {memory: 200m}}}]}`: {
 			`spec.containers[0].resources.limits[memory]: fractional byte value "200m" is invalid, must be an integer`,
 			`spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer`},
-		`spec: {terminationGracePeriodSeconds: -1}`: nil, // as recorded from kube-apiserver 1.37
+		// A pod has 1 instead by default, so that only templates are told.
+		`spec: {terminationGracePeriodSeconds: -1}`: {`spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`},
+		`spec: {containers: [{ports: [{containerPort: 80, name: a}]}, {ports: [{containerPort: 81, name: a}]}]}`: {
+			`spec.containers[1].ports[0]: duplicate port name "a" with spec.containers[0].ports[0], services and probes that select ports by name will use spec.containers[0].ports[0]`},
+		`spec: {dnsConfig: {nameservers: ["2001:db8:0::1"]}}`: {`spec.dnsConfig.nameservers[0]: IPv6 address "2001:db8:0::1" should be in RFC 5952 canonical format ("2001:db8::1")`},
 	} {
 		pod := &corev1.Pod{}
 		if err := yaml.UnmarshalStrict([]byte(text), pod); err != nil {
