@@ -145,15 +145,31 @@ func TestBookmarks(t *testing.T) {
 		t.Errorf("%s: want the event before the bookmark that covers it", got)
 	}
 	// The last one comes two seconds before the end.
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	short, err := w.pods.Watch(ctx, storage.WatchOptions{Revision: w.store.Revision(), Bookmarks: true})
+	short := follow(t, w.pods, storage.WatchOptions{Revision: w.store.Revision(), Bookmarks: true, Until: time.Now().Add(2100 * time.Millisecond)})
+	if got, _ := take(t, short, 1); got != "BOOKMARK" {
+		t.Errorf("before the end: %s", got)
+	}
+	if _, err := short.Next(); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
+func TestWatchEnds(t *testing.T) {
+	w := embedded(t)
+	stop := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := follow(t, w.pods, storage.WatchOptions{Stop: stop})
+	canceled, err := w.pods.Watch(ctx, storage.WatchOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer short.Close()
-	if got, _ := take(t, short, 1); got != "BOOKMARK" {
-		t.Errorf("before the end: %s", got)
+	defer canceled.Close()
+	close(stop)
+	cancel()
+	for name, watcher := range map[string]*storage.Watcher{"Stop": stopped, "its context": canceled} {
+		if _, err := watcher.Next(); !errors.Is(err, context.Canceled) {
+			t.Errorf("by %s: %v", name, err)
+		}
 	}
 }
 

@@ -26,9 +26,13 @@ type WatchOptions struct {
 	// (sendInitialEvents=false).
 	OnlyChanges bool
 
-	// Bookmarks asks for a BOOKMARK now and then, and shortly before the end of
-	// the context that the watch is opened with.
+	// Bookmarks asks for a BOOKMARK now and then, and shortly before Until.
 	Bookmarks bool
+
+	// Until is when the watch ends by itself, with context.DeadlineExceeded; zero is never.
+	Until time.Time
+	// Stop ends it when it is closed, with context.Canceled. May be nil.
+	Stop <-chan struct{}
 }
 
 // When a watch with Bookmarks tells its revision.
@@ -60,9 +64,8 @@ type Watcher struct {
 	audience *audience
 	seat     int // among the audience's members; the collection's lock guards it
 
-	ctx     context.Context // ends the watch
-	release func() bool     // stops following ctx
-	woken   chan struct{}   // has room for one: there may be something to do
+	ctx   context.Context // ends the watch
+	woken chan struct{}   // has room for one: there may be something to do
 
 	// turn is held by whoever works on what is below: the goroutine that uses the
 	// Watcher, but while it sleeps.
@@ -81,7 +84,7 @@ type Watcher struct {
 
 	deadline time.Time   // of the watch; zero if it has none
 	bookmark time.Time   // when the next one is due
-	alarm    *time.Timer // goes off then; nil before the first sleep, and without bookmarks
+	alarm    *time.Timer // goes off then or at the end; nil before the first sleep, and without either
 	events   []Event     // what Next returned, to be used again
 	pending  []*change
 }
@@ -92,7 +95,6 @@ func (c *Collection) Watch(ctx context.Context, o WatchOptions) (*Watcher, error
 	ctx, span := c.span(ctx, "cacher.Watch", c.within(o.Namespace))
 	defer span.End()
 	w := &Watcher{c: c, options: o, ctx: ctx, woken: make(chan struct{}, 1)}
-	w.deadline, _ = ctx.Deadline()
 	w.scheduleBookmark(time.Now())
 	fromState := o.InitialEvents || o.Revision <= 0
 	if fromState {
@@ -107,7 +109,6 @@ func (c *Collection) Watch(ctx context.Context, o WatchOptions) (*Watcher, error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.audiences.join(c.interestOf(o.Namespace, o.Field), w)
-	w.release = context.AfterFunc(ctx, w.wake)
 	return w, nil
 }
 
@@ -146,7 +147,6 @@ func (w *Watcher) start(fromState bool) error {
 func (w *Watcher) Close() {
 	w.closed = true
 	w.turn.Unlock()
-	w.release()
 	if w.alarm != nil {
 		w.alarm.Stop()
 	}
@@ -158,7 +158,8 @@ func (w *Watcher) Close() {
 // Next blocks until there is at least one event and returns all that are ready,
 // in revision order; the slice is good until the next call. It returns ErrExpired when
 // changes were lost to the watcher, ErrCorrupt when one cannot be decoded, and
-// the context's error when that has ended; after an error the watch is over.
+// the context's error, or that of Until or Stop, when its time is over; after an
+// error the watch is over.
 func (w *Watcher) Next() ([]Event, error) {
 	w.events = w.events[:0]
 	if w.beginning() {
@@ -174,10 +175,10 @@ func (w *Watcher) Next() ([]Event, error) {
 		if w.signal == nil {
 			continue
 		}
-		w.sleep()
+		if err := w.sleep(); err != nil {
+			return nil, err
+		}
 		switch {
-		case w.ctx.Err() != nil:
-			return nil, w.ctx.Err()
 		case w.failed != nil:
 			return nil, w.failed
 		case w.held:
@@ -220,12 +221,21 @@ func (w *Watcher) mark(revision int64) {
 // spares the client that comes back most of what happened since.
 func (w *Watcher) scheduleBookmark(now time.Time) {
 	w.bookmark = now.Add(bookmarkEvery)
-	if last := w.deadline.Add(-bookmarkBeforeEnd); !w.deadline.IsZero() && last.After(now) && last.Before(w.bookmark) {
+	if last := w.options.Until.Add(-bookmarkBeforeEnd); !w.options.Until.IsZero() && last.After(now) && last.Before(w.bookmark) {
 		w.bookmark = last
 	}
 	if w.alarm != nil {
-		w.alarm.Reset(w.bookmark.Sub(now))
+		w.alarm.Reset(time.Until(w.due()))
 	}
+}
+
+// due is when the watch has to look at the clock; zero is never.
+func (w *Watcher) due() time.Time {
+	end := w.options.Until
+	if w.options.Bookmarks && (end.IsZero() || w.bookmark.Before(end)) {
+		return w.bookmark
+	}
+	return end
 }
 
 // beginning turns initial records into events, if there are any left.
@@ -305,15 +315,24 @@ func (w *Watcher) selects(r *Record) bool {
 }
 
 // sleep waits for a change that concerns the watch, for the bookmark that is due or
-// for the end. One channel for all is what makes it cheap: a watch sleeps once for
-// each event that it delivers.
-func (w *Watcher) sleep() {
-	if w.options.Bookmarks && w.alarm == nil {
-		w.alarm = time.AfterFunc(time.Until(w.bookmark), w.wake)
+// for the end.
+func (w *Watcher) sleep() error {
+	if due := w.due(); w.alarm == nil && !due.IsZero() {
+		w.alarm = time.AfterFunc(time.Until(due), w.wake)
 	}
 	w.turn.Unlock()
-	<-w.woken
-	w.turn.Lock()
+	defer w.turn.Lock()
+	select {
+	case <-w.woken:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	case <-w.options.Stop:
+		return context.Canceled
+	}
+	if until := w.options.Until; !until.IsZero() && !time.Now().Before(until) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // wake ends the present sleep, or the next one if the watcher is awake.

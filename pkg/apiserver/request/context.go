@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,7 +20,7 @@ type State struct {
 	Note *Note
 
 	mu          sync.Mutex
-	annotations map[string]string
+	annotations [][2]string // keys and values; few
 	warnings    []string
 }
 
@@ -28,24 +29,21 @@ type State struct {
 func (s *State) Annotate(key, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.annotations == nil {
-		s.annotations = map[string]string{}
-	}
-	if _, there := s.annotations[key]; !there {
-		s.annotations[key] = value
+	if !slices.ContainsFunc(s.annotations, func(pair [2]string) bool { return pair[0] == key }) {
+		s.annotations = append(s.annotations, [2]string{key, value})
 	}
 }
 
-// Annotations returns a copy of what Annotate gathered; nil if nothing.
+// Annotations returns what Annotate gathered; nil if nothing.
 func (s *State) Annotations() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.annotations == nil {
+	if len(s.annotations) == 0 {
 		return nil
 	}
 	out := make(map[string]string, len(s.annotations))
-	for k, v := range s.annotations {
-		out[k] = v
+	for _, pair := range s.annotations {
+		out[pair[0]] = pair[1]
 	}
 	return out
 }
