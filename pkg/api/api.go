@@ -150,6 +150,19 @@ type Resource struct {
 	// Versions are the other group-versions under which the same stored
 	// objects are served (events.k8s.io/v1 beside v1). May be nil.
 	Versions []Version
+	// Hidden says that the resource is not served in Version, only in Versions.
+	Hidden bool
+}
+
+// Served returns the versions that clients can ask for.
+func (r *Resource) Served() (served []Version) {
+	main := Version{Group: r.Group, Version: r.Version, New: r.New, NewList: r.NewList, Hidden: r.Hidden}
+	for _, v := range append([]Version{main}, r.Versions...) {
+		if !v.Hidden {
+			served = append(served, v)
+		}
+	}
+	return served
 }
 
 // GroupVersionKind returns the kind in the version that the definition is about.
@@ -222,4 +235,7 @@ type Version struct {
 	ValidateUpdate func(obj, old Object) field.ErrorList
 	// Preferred marks the version that discovery lists first in its group.
 	Preferred bool
+	// Hidden marks a form that objects may be stored in and that is not served. It
+	// needs no To then.
+	Hidden bool
 }

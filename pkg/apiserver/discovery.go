@@ -43,11 +43,7 @@ func newDiscovery(resources []*api.Resource, address string) *discovery {
 	d := &discovery{lists: map[schema.GroupVersion]*metav1.APIResourceList{}, joined: map[string]document{}}
 	preferred := map[string]string{}
 	for _, r := range resources {
-		d.add(r, r.GroupVersionKind())
-		if preferred[r.Group] == "" {
-			preferred[r.Group] = r.Version
-		}
-		for _, v := range r.Versions {
+		for _, v := range r.Served() {
 			d.add(r, schema.GroupVersionKind{Group: v.Group, Version: v.Version, Kind: r.Kind})
 			if v.Preferred || preferred[v.Group] == "" {
 				preferred[v.Group] = v.Version

@@ -191,8 +191,7 @@ func (o *Options) Validate() error {
 func (o *Options) validateRuntimeConfig() error {
 	known := map[string]bool{"api/all": true}
 	for _, r := range all.Resources() {
-		known[r.GroupVersionKind().GroupVersion().String()] = true
-		for _, v := range r.Versions {
+		for _, v := range r.Served() {
 			known[schema.GroupVersion{Group: v.Group, Version: v.Version}.String()] = true
 		}
 	}
@@ -209,20 +208,43 @@ func (o *Options) stored() []*api.Resource {
 	resources := slices.Clone(all.Resources())
 	for i, r := range resources {
 		changed := *r
-		changed.Versions = slices.DeleteFunc(slices.Clone(r.Versions), func(v api.Version) bool { return o.off(v.Group, v.Version) })
 		if r == core.Event {
 			changed.TTL = func(api.Object) time.Duration { return o.EventTTL }
 		}
-		if r == core.Event || len(changed.Versions) < len(r.Versions) {
-			resources[i] = &changed
+		// What is not served at all stays as it is, for the server uses it itself.
+		if left := o.left(r); left > 0 && left < len(r.Served()) {
+			o.hide(&changed)
+		} else if r != core.Event {
+			continue
 		}
+		resources[i] = &changed
 	}
 	return resources
 }
 
+// hide leaves the versions that are off in the store alone.
+func (o *Options) hide(r *api.Resource) {
+	r.Hidden = o.off(r.Group, r.Version)
+	r.Versions = slices.Clone(r.Versions)
+	for i := range r.Versions {
+		v := &r.Versions[i]
+		v.Hidden = v.Hidden || o.off(v.Group, v.Version)
+	}
+}
+
 // served is what of the stored resources --runtime-config leaves.
 func (o *Options) served(stored []*api.Resource) []*api.Resource {
-	return slices.DeleteFunc(slices.Clone(stored), func(r *api.Resource) bool { return o.off(r.Group, r.Version) })
+	return slices.DeleteFunc(slices.Clone(stored), func(r *api.Resource) bool { return o.left(r) == 0 })
+}
+
+// left is how many versions of r --runtime-config leaves.
+func (o *Options) left(r *api.Resource) (n int) {
+	for _, v := range r.Served() {
+		if !o.off(v.Group, v.Version) {
+			n++
+		}
+	}
+	return n
 }
 
 func (o *Options) off(group, version string) bool {

@@ -72,9 +72,10 @@ func (s *started) must(t *testing.T, method, path, body string, want int) {
 
 func TestRuntimeConfig(t *testing.T) {
 	o := NewOptions()
-	o.RuntimeConfig = map[string]string{"apps/v1": "false", "events.k8s.io/v1": "false"}
+	o.RuntimeConfig = map[string]string{"apps/v1": "false", "events.k8s.io/v1": "false", "autoscaling/v2": "false"}
 	d := newDiscovery(o.served(o.stored()), "")
-	for version, want := range map[string]bool{"apps/v1": false, "events.k8s.io/v1": false, "v1": true} {
+	for version, want := range map[string]bool{"apps/v1": false, "events.k8s.io/v1": false, "v1": true,
+		"autoscaling/v2": false, "autoscaling/v1": true, "apiextensions.k8s.io/v1beta1": false} {
 		group, v, ok := strings.Cut(version, "/")
 		if !ok {
 			group, v = "", version

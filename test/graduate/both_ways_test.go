@@ -40,6 +40,7 @@ func TestGraduate(t *testing.T) {
 			t.Errorf("patch %s: %v", path, err)
 		}
 	}
+	made = append(made, createTheirs(t, client)...)
 	after := readAll(t, client, made)
 	theirs.stop(t)
 
@@ -91,6 +92,47 @@ func createAll(t *testing.T, client rest.Interface) []string {
 		t.Errorf("only %d objects were made", len(paths))
 	}
 	return paths
+}
+
+// createTheirs has kube-apiserver make what it stores as JSON, the definitions in
+// an older version, and returns the paths once it has written the status of each.
+func createTheirs(t *testing.T, client rest.Interface) (paths []string) {
+	t.Helper()
+	for path, body := range map[string]string{
+		"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.graduate.example": `{"metadata":{"name":"foos.graduate.example"},"spec":{
+			"group":"graduate.example","names":{"plural":"foos","kind":"Foo","shortNames":["fo"]},"scope":"Namespaced","versions":[{"name":"v1","served":true,"storage":true,
+			"schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}},
+			"subresources":{"status":{}},"additionalPrinterColumns":[{"name":"a","type":"string","jsonPath":".spec.a"}]}]}}`,
+		"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/bars.graduate.example": `{"metadata":{"name":"bars.graduate.example"},"spec":{
+			"group":"graduate.example","names":{"plural":"bars","kind":"Bar"},"scope":"Cluster","versions":[
+			{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}},
+			{"name":"v2","served":true,"storage":false,"deprecated":true,"schema":{"openAPIV3Schema":{"type":"object","description":"new"}}}],
+			"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],"clientConfig":{"url":"https://localhost/convert"}}}}}`,
+		"/apis/apiregistration.k8s.io/v1/apiservices/v1.elsewhere.example": `{"metadata":{"name":"v1.elsewhere.example"},"spec":{
+			"group":"elsewhere.example","version":"v1","groupPriorityMinimum":10,"versionPriority":10,"insecureSkipTLSVerify":true,"service":{"namespace":"default","name":"none"}}}`,
+	} {
+		if err := client.Post().AbsPath(filepath.Dir(path)).SetHeader("Content-Type", "application/json").Body([]byte(body)).Do(t.Context()).Error(); err != nil {
+			t.Fatal(err)
+		}
+		awaitCondition(t, client, path)
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// awaitCondition returns once an object is established or found not to be available.
+func awaitCondition(t *testing.T, client rest.Interface, path string) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
+		raw, err := client.Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
+		if err == nil && (bytes.Contains(raw, []byte(`"Established"`)) || bytes.Contains(raw, []byte(`"Available"`))) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not ready: %v %s", path, err, raw)
+		}
+	}
 }
 
 func readAll(t *testing.T, client rest.Interface, paths []string) map[string]any {

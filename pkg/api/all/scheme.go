@@ -29,12 +29,11 @@ func newScheme() *runtime.Scheme {
 		scheme.AddKnownTypes(gv, objects...)
 	}
 	for _, r := range Resources() {
-		add(r.GroupVersionKind().GroupVersion(), r.New())
-		if r.NewList != nil {
-			add(r.GroupVersionKind().GroupVersion(), r.NewList())
-		}
-		for _, v := range r.Versions {
-			add(schema.GroupVersion{Group: v.Group, Version: v.Version}, v.New(), v.NewList())
+		for _, v := range r.Served() {
+			gv := schema.GroupVersion{Group: v.Group, Version: v.Version}
+			if add(gv, v.New()); v.NewList != nil {
+				add(gv, v.NewList())
+			}
 		}
 		for _, s := range r.Subresources {
 			if s.New != nil {

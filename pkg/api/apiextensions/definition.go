@@ -44,6 +44,7 @@ var CustomResourceDefinition = &api.Resource{
 		}
 		noteStorageVersion(definition)
 	},
+	Versions:       []api.Version{beta},
 	Validate:       validateDefinition,
 	ValidateUpdate: validateDefinitionUpdate,
 	Warnings:       definitionWarnings,

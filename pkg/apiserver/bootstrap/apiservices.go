@@ -56,11 +56,8 @@ var apiPriorities = map[schema.GroupVersion]priority{
 func (c Config) apiServices() map[string]*apiregistrationv1.APIService {
 	services := map[string]*apiregistrationv1.APIService{}
 	for _, r := range c.Resources {
-		versions := []schema.GroupVersion{r.GroupVersionKind().GroupVersion()}
-		for _, v := range r.Versions {
-			versions = append(versions, schema.GroupVersion{Group: v.Group, Version: v.Version})
-		}
-		for _, gv := range versions {
+		for _, v := range r.Served() {
+			gv := schema.GroupVersion{Group: v.Group, Version: v.Version}
 			p, known := apiPriorities[gv]
 			if !known {
 				continue

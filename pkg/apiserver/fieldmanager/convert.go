@@ -47,7 +47,7 @@ func (c converter) ConvertToVersion(in runtime.Object, to runtime.GroupVersioner
 
 // form is the version of the resource that gv names; nil for the stored one.
 func (c converter) form(gv schema.GroupVersion) *api.Version {
-	i := slices.IndexFunc(c.resource.Versions, func(v api.Version) bool { return v.Group == gv.Group && v.Version == gv.Version })
+	i := slices.IndexFunc(c.resource.Versions, func(v api.Version) bool { return v.To != nil && v.Group == gv.Group && v.Version == gv.Version })
 	if i < 0 {
 		return nil
 	}

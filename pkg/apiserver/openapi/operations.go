@@ -90,13 +90,12 @@ type served struct {
 // servedOf returns every version of every resource.
 func servedOf(resources []*api.Resource) (all []served) {
 	for _, r := range resources {
-		s := served{resource: r, gv: r.GroupVersionKind().GroupVersion(), object: elem(r.New())}
-		if r.NewList != nil {
-			s.list = elem(r.NewList())
-		}
-		all = append(all, s)
-		for _, v := range r.Versions {
-			all = append(all, served{r, runtimeschema.GroupVersion{Group: v.Group, Version: v.Version}, elem(v.New()), elem(v.NewList())})
+		for _, v := range r.Served() {
+			s := served{resource: r, gv: runtimeschema.GroupVersion{Group: v.Group, Version: v.Version}, object: elem(v.New())}
+			if v.NewList != nil {
+				s.list = elem(v.NewList())
+			}
+			all = append(all, s)
 		}
 	}
 	return all

@@ -95,7 +95,7 @@ func NewHandler(c Config) (*Handler, error) {
 	h.Actions["bindings"] = h.bind
 	h.Actions["pods/eviction"] = (&eviction.Evictor{Store: c.Store, Delete: h.deletePod}).Create
 	for _, r := range c.Resources {
-		for _, v := range append([]api.Version{{Group: r.Group, Version: r.Version, New: r.New}}, r.Versions...) {
+		for _, v := range r.Served() {
 			if err := h.add(r, v); err != nil {
 				return nil, err
 			}
