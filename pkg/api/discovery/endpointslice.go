@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -12,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
@@ -36,6 +39,7 @@ var EndpointSlice = &api.Resource{
 	Validate:            validateSlice,
 	ValidateUpdate:      validateSliceUpdate,
 	UnconditionalUpdate: true,
+	Warnings:            sliceWarnings,
 
 	Columns: sliceColumns,
 	Row: func(obj api.Object, now time.Time) []any {
@@ -93,13 +97,33 @@ func dropTopology(s *discoveryv1.EndpointSlice) {
 	}
 }
 
+// sliceWarnings speaks of addresses that are written in an unusual way, but to the
+// controllers, which write them as they find them.
+func sliceWarnings(_ context.Context, obj, old api.Object) (warnings []string) {
+	s := obj.(*discoveryv1.EndpointSlice)
+	if old == nil && s.AddressType == discoveryv1.AddressTypeFQDN {
+		warnings = append(warnings, "spec.addressType: FQDN endpoints are deprecated")
+	}
+	switch s.Labels[discoveryv1.LabelManagedBy] {
+	case "endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io":
+		return warnings
+	}
+	for i, endpoint := range s.Endpoints {
+		for j, address := range endpoint.Addresses {
+			path := field.NewPath("endpoints").Index(i).Child("addresses").Index(j)
+			warnings = append(warnings, validation.GetWarningsForIP(path, address)...)
+		}
+	}
+	return warnings
+}
+
 func formatPorts(ports []discoveryv1.EndpointPort) string {
 	var list []string
 	for _, port := range ports {
 		switch {
 		case port.Port != nil:
 			list = append(list, strconv.Itoa(int(*port.Port)))
-		case port.Name != nil && *port.Name != "":
+		case port.Name != nil:
 			list = append(list, *port.Name)
 		default:
 			list = append(list, "*")
@@ -118,12 +142,8 @@ func formatEndpoints(endpoints []discoveryv1.Endpoint) string {
 
 func firstThree(list []string) string {
 	const shown = 3
-	switch n := len(list); {
-	case n == 0:
-		return "<unset>"
-	case n > shown:
-		return fmt.Sprintf("%s + %d more...", strings.Join(list[:shown], ","), n-shown)
-	default:
-		return strings.Join(list, ",")
+	if more := len(list) - shown; more > 0 {
+		return fmt.Sprintf("%s + %d more...", strings.Join(list[:shown], ","), more)
 	}
+	return cmp.Or(strings.Join(list, ","), "<unset>")
 }

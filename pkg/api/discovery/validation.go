@@ -2,6 +2,7 @@ package discovery
 
 import (
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -22,33 +23,48 @@ const (
 	maxHints     = 8
 )
 
-var addressTypes = []discoveryv1.AddressType{discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6, discoveryv1.AddressTypeFQDN}
+var addressTypes = []discoveryv1.AddressType{discoveryv1.AddressTypeFQDN, discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6}
+
+// What upstream reads off the tags of the type comes last: which type of addresses it
+// is, and how many each endpoint has.
 
 func validateSlice(obj api.Object) field.ErrorList {
 	s := obj.(*discoveryv1.EndpointSlice)
-	errs := validateAddressType(s.AddressType)
+	errs := validatePorts(s.Ports, field.NewPath("ports"))
 	errs = append(errs, validateEndpoints(s.Endpoints, s.AddressType, field.NewPath("endpoints"))...)
-	return append(errs, validatePorts(s.Ports, field.NewPath("ports"))...)
+	errs = append(errs, check.Required(s.AddressType, field.NewPath("addressType"), addressTypes...)...)
+	return append(errs, countAddresses(s.Endpoints)...)
 }
 
+// validateSliceUpdate leaves endpoints alone that have been like that.
 func validateSliceUpdate(obj, old api.Object) field.ErrorList {
 	s, before := obj.(*discoveryv1.EndpointSlice), old.(*discoveryv1.EndpointSlice)
-	errs := validateEndpoints(s.Endpoints, s.AddressType, field.NewPath("endpoints"))
+	errs := check.Required(s.AddressType, field.NewPath("addressType"), addressTypes...)
 	errs = append(errs, validatePorts(s.Ports, field.NewPath("ports"))...)
-	return append(errs, apivalidation.ValidateImmutableField(s.AddressType, before.AddressType, field.NewPath("addressType"))...)
+	same := equality.Semantic.DeepEqual(s.Endpoints, before.Endpoints)
+	if !same {
+		errs = append(errs, validateEndpoints(s.Endpoints, s.AddressType, field.NewPath("endpoints"))...)
+	}
+	if s.AddressType != before.AddressType {
+		errs = append(errs, field.Invalid(field.NewPath("addressType"), nil, apivalidation.FieldImmutableErrorMsg))
+	}
+	if !same {
+		errs = append(errs, countAddresses(s.Endpoints)...)
+	}
+	return errs
 }
 
-func validateAddressType(kind discoveryv1.AddressType) field.ErrorList {
-	path := field.NewPath("addressType")
-	if kind == "" {
-		return field.ErrorList{field.Required(path, "")}
-	}
-	for _, known := range addressTypes {
-		if kind == known {
-			return nil
+func countAddresses(endpoints []discoveryv1.Endpoint) (errs field.ErrorList) {
+	for i := range endpoints {
+		path := field.NewPath("endpoints").Index(i).Child("addresses")
+		switch n := len(endpoints[i].Addresses); {
+		case n == 0:
+			errs = append(errs, field.Required(path, ""))
+		case n > maxAddresses:
+			errs = append(errs, field.TooMany(path, n, maxAddresses))
 		}
 	}
-	return field.ErrorList{field.NotSupported(path, kind, addressTypes)}
+	return errs
 }
 
 func validateEndpoints(endpoints []discoveryv1.Endpoint, kind discoveryv1.AddressType, path *field.Path) (errs field.ErrorList) {
@@ -63,12 +79,6 @@ func validateEndpoints(endpoints []discoveryv1.Endpoint, kind discoveryv1.Addres
 
 func validateEndpoint(e *discoveryv1.Endpoint, kind discoveryv1.AddressType, path *field.Path) (errs field.ErrorList) {
 	addresses := path.Child("addresses")
-	switch {
-	case len(e.Addresses) == 0:
-		errs = append(errs, field.Required(addresses, "must contain at least 1 address"))
-	case len(e.Addresses) > maxAddresses:
-		errs = append(errs, field.TooMany(addresses, len(e.Addresses), maxAddresses))
-	}
 	for i, address := range e.Addresses {
 		errs = append(errs, validateAddress(address, kind, addresses, i)...)
 	}
@@ -77,61 +87,67 @@ func validateEndpoint(e *discoveryv1.Endpoint, kind discoveryv1.AddressType, pat
 			errs = append(errs, field.Invalid(path.Child("nodeName"), *e.NodeName, msg))
 		}
 	}
+	errs = append(errs, metav1validation.ValidateLabels(e.DeprecatedTopology, path.Child("deprecatedTopology"))...)
 	if e.Hostname != nil {
 		errs = append(errs, check.DNS1123Label(*e.Hostname, path.Child("hostname"))...)
 	}
 	if e.Hints != nil {
 		errs = append(errs, validateHints(e.Hints, path.Child("hints"))...)
 	}
-	return append(errs, metav1validation.ValidateLabels(e.DeprecatedTopology, path.Child("deprecatedTopology"))...)
+	return errs
 }
 
-func validateAddress(address string, kind discoveryv1.AddressType, path *field.Path, i int) (errs field.ErrorList) {
+// validateAddress checks an address. The forms that IPv4 addresses could always have
+// been written in are still taken, those of IPv6 are not.
+func validateAddress(address string, kind discoveryv1.AddressType, path *field.Path, i int) field.ErrorList {
+	var errs field.ErrorList
+	isIPv4 := netutils.IsIPv4String(address)
 	switch kind {
-	case discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6:
-		errs = validation.IsValidIPForLegacyField(path.Index(i), address, true, nil)
-		if len(errs) > 0 {
-			return errs
-		}
-		switch isIPv4 := netutils.IsIPv4String(address); {
-		case kind == discoveryv1.AddressTypeIPv4 && !isIPv4:
+	case discoveryv1.AddressTypeFQDN:
+		return validation.IsFullyQualifiedDomainName(path.Index(i), address)
+	case discoveryv1.AddressTypeIPv4:
+		if errs = validation.IsValidIPForLegacyField(path.Index(i), address, true, nil); len(errs) == 0 && !isIPv4 {
 			errs = append(errs, field.Invalid(path, address, "must be an IPv4 address"))
-		case kind == discoveryv1.AddressTypeIPv6 && isIPv4:
+		}
+	case discoveryv1.AddressTypeIPv6:
+		if errs = validation.IsValidIP(path.Index(i), address); len(errs) == 0 && isIPv4 {
 			errs = append(errs, field.Invalid(path, address, "must be an IPv6 address"))
 		}
-		errs = append(errs, api.ValidateEndpointIP(address, path.Index(i))...)
-	case discoveryv1.AddressTypeFQDN:
-		errs = validation.IsFullyQualifiedDomainName(path.Index(i), address)
+	default:
+		return nil
+	}
+	if len(errs) > 0 && errs[0].Field != path.String() {
+		return errs
+	}
+	return append(errs, api.ValidateEndpointIP(address, path.Index(i))...)
+}
+
+func validateHints(hints *discoveryv1.EndpointHints, path *field.Path) field.ErrorList {
+	zones, nodes := path.Child("forZones"), path.Child("forNodes")
+	if n := len(hints.ForZones); n > maxHints {
+		return field.ErrorList{field.TooMany(zones, n, maxHints)}
+	}
+	var errs field.ErrorList
+	seen := sets.New[string]()
+	for i, zone := range hints.ForZones {
+		errs = append(errs, validateHint(zone.Name, zones.Index(i).Child("name"), seen, validation.IsValidLabelValue)...)
+	}
+	if n := len(hints.ForNodes); n > maxHints {
+		return append(errs, field.TooMany(nodes, n, maxHints))
+	}
+	seen = sets.New[string]()
+	for i, node := range hints.ForNodes {
+		errs = append(errs, validateHint(node.Name, nodes.Index(i).Child("name"), seen, validation.IsDNS1123Subdomain)...)
 	}
 	return errs
 }
 
-func validateHints(hints *discoveryv1.EndpointHints, path *field.Path) (errs field.ErrorList) {
-	zones, nodes := path.Child("forZones"), path.Child("forNodes")
-	if len(hints.ForZones) > maxHints {
-		errs = append(errs, field.TooMany(zones, len(hints.ForZones), maxHints))
+func validateHint(name string, path *field.Path, seen sets.Set[string], problems func(string) []string) (errs field.ErrorList) {
+	if seen.Has(name) {
+		errs = append(errs, field.Duplicate(path, name))
 	}
-	seen := sets.New[string]()
-	for i, zone := range hints.ForZones {
-		name := zones.Index(i).Child("name")
-		if seen.Has(zone.Name) {
-			errs = append(errs, field.Duplicate(name, zone.Name))
-		} else {
-			for _, msg := range validation.IsValidLabelValue(zone.Name) {
-				errs = append(errs, field.Invalid(name, zone.Name, msg))
-			}
-		}
-		seen.Insert(zone.Name)
-	}
-	if len(hints.ForNodes) > maxHints {
-		errs = append(errs, field.TooMany(nodes, len(hints.ForNodes), maxHints))
-	}
-	for i, node := range hints.ForNodes {
-		for _, msg := range apivalidation.NameIsDNSSubdomain(node.Name, false) {
-			errs = append(errs, field.Invalid(nodes.Index(i).Child("name"), node.Name, msg))
-		}
-	}
-	return errs
+	seen.Insert(name)
+	return append(errs, check.Text(name, path, problems)...)
 }
 
 func validatePorts(ports []discoveryv1.EndpointPort, path *field.Path) (errs field.ErrorList) {
@@ -153,11 +169,6 @@ func validatePorts(ports []discoveryv1.EndpointPort, path *field.Path) (errs fie
 			errs = append(errs, field.Required(path.Child("protocol"), ""))
 		} else {
 			errs = append(errs, check.Protocol(*port.Protocol, path.Child("protocol"))...)
-		}
-		if port.Port != nil {
-			for _, msg := range validation.IsValidPortNum(int(*port.Port)) {
-				errs = append(errs, field.Invalid(path.Child("port"), *port.Port, msg))
-			}
 		}
 		if port.AppProtocol != nil {
 			errs = append(errs, check.QualifiedName(*port.AppProtocol, path.Child("appProtocol"))...)

@@ -44,8 +44,9 @@ var IPAddress = &api.Resource{
 		api.NameColumn,
 		api.Column("ParentRef", "string", networkingv1.IPAddressSpec{}.SwaggerDoc()["parentRef"]),
 	},
-	Row: func(obj api.Object, _ time.Time) []any {
-		return []any{obj.GetName(), formatParent(obj.(*networkingv1.IPAddress).Spec.ParentRef)}
+	// The age has no column, as upstream has it.
+	Row: func(obj api.Object, now time.Time) []any {
+		return []any{obj.GetName(), formatParent(obj.(*networkingv1.IPAddress).Spec.ParentRef), api.Age(obj.GetCreationTimestamp(), now)}
 	},
 }
 

@@ -151,7 +151,7 @@ func TestRowsAndWarnings(t *testing.T) {
 	apitest.Row(t, Ingress, `metadata: {name: i}`, `["i","<none>","*","","80","5m"]`)
 	apitest.Row(t, IngressClass, `{metadata: {name: c, annotations: {ingressclass.kubernetes.io/is-default-class: "true"}}, spec: {controller: a.b/c, parameters: {apiGroup: g, kind: K, name: p}}}`,
 		`["c (default)","a.b/c","K.g/p","5m"]`)
-	apitest.Row(t, IPAddress, `{metadata: {name: 10.0.0.1}, spec: {parentRef: {group: G.x, resource: r, namespace: ns, name: o}}}`, `["10.0.0.1","r.g.x/ns/o"]`)
+	apitest.Row(t, IPAddress, `{metadata: {name: 10.0.0.1}, spec: {parentRef: {group: G.x, resource: r, namespace: ns, name: o}}}`, `["10.0.0.1","r.g.x/ns/o","5m"]`)
 	apitest.Row(t, ServiceCIDR, `{metadata: {name: kubernetes}, spec: {cidrs: [10.96.0.0/16]}}`, `["kubernetes","10.96.0.0/16","5m"]`)
 	apitest.Row(t, NetworkPolicy, `{metadata: {name: p}, spec: {podSelector: {matchLabels: {a: b}}}}`, `["p","a=b","5m"]`)
 

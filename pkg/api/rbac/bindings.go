@@ -6,13 +6,13 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 )
 
 // What both kinds of bindings have in common.
@@ -58,39 +58,71 @@ func bindingRow(obj api.Object, ref rbacv1.RoleRef, subjects []rbacv1.Subject, n
 	}
 }
 
-func validateBinding(ref rbacv1.RoleRef, subjects []rbacv1.Subject, kinds ...string) (errs field.ErrorList) {
-	path := field.NewPath("roleRef")
+// Upstream reads off the tags of the types that names are required, and says so last.
+
+func validateBinding(ref rbacv1.RoleRef, subjects []rbacv1.Subject, namespaced bool) field.ErrorList {
+	errs := validateRef(ref, namespaced)
+	errs = append(errs, validateSubjects(subjects, namespaced)...)
+	errs = append(errs, requireNames(subjects)...)
+	return append(errs, requireRef(ref)...)
+}
+
+// validateBindingUpdate holds that a binding never comes to grant another role.
+func validateBindingUpdate(ref, before rbacv1.RoleRef, subjects []rbacv1.Subject, namespaced bool) field.ErrorList {
+	errs := append(validateRef(ref, namespaced), requireRef(ref)...)
+	errs = append(errs, validateSubjects(subjects, namespaced)...)
+	if ref != before {
+		errs = append(errs, field.Invalid(field.NewPath("roleRef"), api.Internal(ref), apivalidation.FieldImmutableErrorMsg))
+	}
+	return append(errs, requireNames(subjects)...)
+}
+
+func validateRef(ref rbacv1.RoleRef, namespaced bool) (errs field.ErrorList) {
+	path, kinds := field.NewPath("roleRef"), []string{"ClusterRole"}
+	if namespaced {
+		kinds = []string{"Role", "ClusterRole"}
+	}
 	if ref.APIGroup != rbacv1.GroupName {
 		errs = append(errs, field.NotSupported(path.Child("apiGroup"), ref.APIGroup, []string{rbacv1.GroupName}))
 	}
 	if !slices.Contains(kinds, ref.Kind) {
 		errs = append(errs, field.NotSupported(path.Child("kind"), ref.Kind, kinds))
 	}
+	return append(errs, check.Text(ref.Name, path.Child("name"), pathvalidation.IsValidPathSegmentName)...)
+}
+
+func requireRef(ref rbacv1.RoleRef) field.ErrorList {
 	if ref.Name == "" {
-		errs = append(errs, field.Required(path.Child("name"), ""))
-	} else {
-		for _, msg := range pathvalidation.IsValidPathSegmentName(ref.Name) {
-			errs = append(errs, field.Invalid(path.Child("name"), ref.Name, msg))
-		}
+		return field.ErrorList{field.Required(field.NewPath("roleRef", "name"), "")}
 	}
-	for i := range subjects {
-		errs = append(errs, validateSubject(&subjects[i], field.NewPath("subjects").Index(i))...)
+	return nil
+}
+
+func requireNames(subjects []rbacv1.Subject) (errs field.ErrorList) {
+	for i, s := range subjects {
+		if s.Name == "" {
+			errs = append(errs, field.Required(field.NewPath("subjects").Index(i).Child("name"), ""))
+		}
 	}
 	return errs
 }
 
-func validateSubject(s *rbacv1.Subject, path *field.Path) (errs field.ErrorList) {
-	if s.Name == "" {
-		errs = append(errs, field.Required(path.Child("name"), ""))
+func validateSubjects(subjects []rbacv1.Subject, namespaced bool) (errs field.ErrorList) {
+	for i := range subjects {
+		errs = append(errs, validateSubject(&subjects[i], namespaced, field.NewPath("subjects").Index(i))...)
 	}
+	return errs
+}
+
+// validateSubject checks a subject. A service account without a namespace is of the
+// binding's own, if it has one.
+func validateSubject(s *rbacv1.Subject, namespaced bool, path *field.Path) (errs field.ErrorList) {
 	group := rbacv1.GroupName
 	switch s.Kind {
 	case rbacv1.ServiceAccountKind:
 		group = ""
 		if s.Name != "" {
-			for _, msg := range validation.IsDNS1123Subdomain(s.Name) {
-				errs = append(errs, field.Invalid(path.Child("name"), s.Name, msg))
-			}
+			errs = append(errs, check.DNS1123Subdomain(s.Name, path.Child("name"))...)
 		}
 	case rbacv1.UserKind, rbacv1.GroupKind:
 	default:
@@ -100,16 +132,8 @@ func validateSubject(s *rbacv1.Subject, path *field.Path) (errs field.ErrorList)
 	if s.APIGroup != group {
 		errs = append(errs, field.NotSupported(path.Child("apiGroup"), s.APIGroup, []string{group}))
 	}
-	if s.Kind == rbacv1.ServiceAccountKind && s.Namespace == "" {
+	if s.Kind == rbacv1.ServiceAccountKind && s.Namespace == "" && !namespaced {
 		errs = append(errs, field.Required(path.Child("namespace"), ""))
 	}
 	return errs
-}
-
-// validateRefUpdate holds that a binding never comes to grant another role.
-func validateRefUpdate(errs field.ErrorList, ref, before rbacv1.RoleRef) field.ErrorList {
-	if equality.Semantic.DeepEqual(ref, before) {
-		return errs
-	}
-	return append(errs, field.Invalid(field.NewPath("roleRef"), ref, "cannot change roleRef"))
 }

@@ -29,9 +29,13 @@ var ClusterRoleBinding = &api.Resource{
 		defaultBinding(&binding.RoleRef, binding.Subjects)
 	},
 	ValidateName: pathvalidation.ValidatePathSegmentName,
-	Validate:     validateClusterRoleBinding,
+	Validate: func(obj api.Object) field.ErrorList {
+		binding := obj.(*rbacv1.ClusterRoleBinding)
+		return validateBinding(binding.RoleRef, binding.Subjects, false)
+	},
 	ValidateUpdate: func(obj, old api.Object) field.ErrorList {
-		return validateRefUpdate(validateClusterRoleBinding(obj), obj.(*rbacv1.ClusterRoleBinding).RoleRef, old.(*rbacv1.ClusterRoleBinding).RoleRef)
+		binding := obj.(*rbacv1.ClusterRoleBinding)
+		return validateBindingUpdate(binding.RoleRef, old.(*rbacv1.ClusterRoleBinding).RoleRef, binding.Subjects, false)
 	},
 	CreateOnUpdate:      true,
 	UnconditionalUpdate: true,
@@ -42,9 +46,4 @@ var ClusterRoleBinding = &api.Resource{
 		binding := obj.(*rbacv1.ClusterRoleBinding)
 		return bindingRow(binding, binding.RoleRef, binding.Subjects, now)
 	},
-}
-
-func validateClusterRoleBinding(obj api.Object) field.ErrorList {
-	binding := obj.(*rbacv1.ClusterRoleBinding)
-	return validateBinding(binding.RoleRef, binding.Subjects, "ClusterRole")
 }

@@ -30,9 +30,13 @@ var RoleBinding = &api.Resource{
 		defaultBinding(&binding.RoleRef, binding.Subjects)
 	},
 	ValidateName: pathvalidation.ValidatePathSegmentName,
-	Validate:     validateRoleBinding,
+	Validate: func(obj api.Object) field.ErrorList {
+		binding := obj.(*rbacv1.RoleBinding)
+		return validateBinding(binding.RoleRef, binding.Subjects, true)
+	},
 	ValidateUpdate: func(obj, old api.Object) field.ErrorList {
-		return validateRefUpdate(validateRoleBinding(obj), obj.(*rbacv1.RoleBinding).RoleRef, old.(*rbacv1.RoleBinding).RoleRef)
+		binding := obj.(*rbacv1.RoleBinding)
+		return validateBindingUpdate(binding.RoleRef, old.(*rbacv1.RoleBinding).RoleRef, binding.Subjects, true)
 	},
 	CreateOnUpdate:      true,
 	UnconditionalUpdate: true,
@@ -43,9 +47,4 @@ var RoleBinding = &api.Resource{
 		binding := obj.(*rbacv1.RoleBinding)
 		return bindingRow(binding, binding.RoleRef, binding.Subjects, now)
 	},
-}
-
-func validateRoleBinding(obj api.Object) field.ErrorList {
-	binding := obj.(*rbacv1.RoleBinding)
-	return validateBinding(binding.RoleRef, binding.Subjects, "Role", "ClusterRole")
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 )
 
 // PriorityClass is the resource priorityclasses.
@@ -79,8 +80,8 @@ func validatePriorityClass(obj api.Object) (errs field.ErrorList) {
 	case !known && class.Value > highestUserPriority:
 		errs = append(errs, field.Forbidden(field.NewPath("value"), fmt.Sprintf("maximum allowed value of a user defined priority is %v", highestUserPriority)))
 	}
-	if policy := class.PreemptionPolicy; policy != nil && *policy != corev1.PreemptLowerPriority && *policy != corev1.PreemptNever {
-		errs = append(errs, field.NotSupported(field.NewPath("preemptionPolicy"), *policy, []corev1.PreemptionPolicy{corev1.PreemptLowerPriority, corev1.PreemptNever}))
+	if policy := class.PreemptionPolicy; policy != nil {
+		errs = append(errs, check.Required(*policy, field.NewPath("preemptionPolicy"), corev1.PreemptLowerPriority, corev1.PreemptNever)...)
 	}
 	return errs
 }
