@@ -16,6 +16,7 @@ import (
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/all"
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/apiserver/admission"
 	"slowmo/pkg/component"
 )
 
@@ -157,6 +158,9 @@ func (o *Options) Validate() error {
 	}
 	if err := o.validateRuntimeConfig(); err != nil {
 		return err
+	}
+	if err := admission.Check(o.EnableAdmission, o.DisableAdmission); err != nil {
+		return component.Usagef("--%w", err)
 	}
 	if (o.KubeletCertFile == "") != (o.KubeletKeyFile == "") {
 		return component.Usagef("--kubelet-client-certificate and --kubelet-client-key go together: give both or none")

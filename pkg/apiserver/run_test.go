@@ -85,3 +85,40 @@ func TestRuntimeConfig(t *testing.T) {
 		}
 	}
 }
+
+// A kind that is stored in a version which is off is served in the other, from
+// the same store.
+func TestStoredVersionOff(t *testing.T) {
+	o, err := testOptions(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.RuntimeConfig = map[string]string{"autoscaling/v2": "false"}
+	s, err := launch(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := "/namespaces/default/horizontalpodautoscalers"
+	s.must(t, "POST", "/apis/autoscaling/v1"+one, `{"metadata":{"name":"a"},"spec":{"maxReplicas":3,"scaleTargetRef":{"kind":"Deployment","name":"d","apiVersion":"apps/v1"}}}`, 201)
+	s.must(t, "PUT", "/apis/autoscaling/v1"+one+"/a", `{"metadata":{"name":"a"},"spec":{"maxReplicas":4,"scaleTargetRef":{"kind":"Deployment","name":"d","apiVersion":"apps/v1"}}}`, 200)
+	s.must(t, "GET", "/apis/autoscaling/v1"+one+"/a", "", 200)
+	s.must(t, "GET", "/apis/autoscaling/v2"+one+"/a", "", 404)
+	s.must(t, "GET", "/apis/autoscaling/v2", "", 404)
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Names of plugins are checked before anything is opened.
+func TestAdmissionFlags(t *testing.T) {
+	for want, set := range map[string]func(*Options){
+		`--disable-admission-plugins plugin "Nonsense" is unknown`:        func(o *Options) { o.DisableAdmission = []string{"Nonsense"} },
+		`--enable-admission-plugins plugin "AlwaysDeny" is not supported`: func(o *Options) { o.EnableAdmission = []string{"AlwaysDeny"} },
+	} {
+		o := NewOptions()
+		set(o)
+		if err := o.Validate(); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}

@@ -89,7 +89,7 @@ var plugins = []entry{
 
 // New returns the enabled plugins as one, and an error for a name that is none.
 func New(c Config) (request.Admission, error) {
-	if err := check(c); err != nil {
+	if err := Check(c.Enable, c.Disable); err != nil {
 		return nil, err
 	}
 	var enabled chain
@@ -105,26 +105,26 @@ func New(c Config) (request.Admission, error) {
 	return enabled, nil
 }
 
-// check refuses names that upstream has not, and to enable what we have not:
+// Check refuses names that upstream has not, and to enable what we have not:
 // who relies on a plugin must not be left without it silently.
-func check(c Config) error {
+func Check(enable, disable []string) error {
 	find := func(name string) *entry {
 		if i := slices.IndexFunc(plugins, func(p entry) bool { return p.name == name }); i >= 0 {
 			return &plugins[i]
 		}
 		return nil
 	}
-	for _, name := range c.Enable {
+	for _, name := range enable {
 		switch p := find(name); {
 		case p == nil:
 			return fmt.Errorf("enable-admission-plugins plugin %q is unknown", name)
 		case p.make == nil:
 			return fmt.Errorf("enable-admission-plugins plugin %q is not supported", name)
-		case slices.Contains(c.Disable, name):
+		case slices.Contains(disable, name):
 			return fmt.Errorf("%q in enable-admission-plugins and disable-admission-plugins overlapped", name)
 		}
 	}
-	for _, name := range c.Disable {
+	for _, name := range disable {
 		if find(name) == nil {
 			return fmt.Errorf("disable-admission-plugins plugin %q is unknown", name)
 		}
