@@ -316,7 +316,9 @@ func (c *conn) end(err error) {
 	c.mu.Lock()
 	c.close(http2.ErrCode(of))
 	c.mu.Unlock()
-	_, _ = io.Copy(io.Discard, c.socket) // until hangUp's deadline
+	if c.socket.SetReadDeadline(time.Now().Add(farewell)) == nil {
+		_, _ = io.Copy(io.Discard, c.socket)
+	}
 }
 
 // close says why, and hangs up when everything that waits is sent.

@@ -13,12 +13,11 @@ import (
 
 // TestSameAnswer compares what clients get from the same handlers, and what those are told.
 func TestSameAnswer(t *testing.T) {
-	var seen transcript
 	for _, c := range sameAnswers {
-		both := startPair(t, func(w http.ResponseWriter, r *http.Request) { c.handler(w, r, &seen) })
+		both := startPair(t, c.handler)
 		for _, method := range []string{"GET", "HEAD", "POST"} {
 			t.Run(c.name+" to "+method, func(t *testing.T) {
-				ours, standard := both.exchange(t, &seen, func() *http.Request {
+				ours, standard := both.exchange(t, func() *http.Request {
 					var body io.Reader
 					if method == "POST" {
 						body = strings.NewReader("a body")
