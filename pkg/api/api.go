@@ -193,6 +193,9 @@ type Subresource struct {
 	Kind schema.GroupVersionKind
 	New  func() Object
 
+	// Default fills what the client left open in a body of another kind. May be nil.
+	Default func(body Object)
+
 	// Get derives the body from the parent; nil means the parent itself. A
 	// subresource with Get is a view of the spec: PrepareUpdate runs after its
 	// Put, as it does after an update of the parent.

@@ -37,6 +37,7 @@ var Namespace = &api.Resource{
 	ValidateName:        apivalidation.ValidateNamespaceName,
 	UnconditionalUpdate: true,
 	BeginDelete:         beginNamespaceDelete,
+	ReturnDeleted:       true,
 
 	Columns: []metav1.TableColumnDefinition{
 		api.NameColumn,
@@ -88,10 +89,12 @@ func prepareNamespaceUpdate(_ context.Context, obj, old api.Object) {
 	ns.Status = before.Status
 }
 
+// beginNamespaceDelete: the first delete of a namespace never removes it, even if
+// nothing is left in it.
 func beginNamespaceDelete(obj api.Object) (stays bool) {
 	ns := obj.(*corev1.Namespace)
 	ns.Status.Phase = corev1.NamespaceTerminating
-	return len(ns.Spec.Finalizers) > 0
+	return ns.DeletionTimestamp == nil || len(ns.Spec.Finalizers) > 0
 }
 
 func putNamespaceFinalizers(_ context.Context, parent, body api.Object) error {

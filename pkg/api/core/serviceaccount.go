@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 )
@@ -37,9 +38,19 @@ var ServiceAccount = &api.Resource{
 	},
 
 	Subresources: []api.Subresource{
-		api.Action("token", authenticationv1.SchemeGroupVersion.WithKind("TokenRequest"),
-			func() api.Object { return &authenticationv1.TokenRequest{} }),
+		{
+			Name: "token", Verbs: []string{"create"}, Connect: true,
+			Kind: authenticationv1.SchemeGroupVersion.WithKind("TokenRequest"), New: func() api.Object { return &authenticationv1.TokenRequest{} },
+			Default: defaultTokenRequest,
+		},
 	},
+}
+
+// defaultTokenRequest asks for an hour.
+func defaultTokenRequest(body api.Object) {
+	if spec := &body.(*authenticationv1.TokenRequest).Spec; spec.ExpirationSeconds == nil {
+		spec.ExpirationSeconds = ptr.To[int64](3600)
+	}
 }
 
 // keepSecretNames drops all of a reference to a secret but its name.

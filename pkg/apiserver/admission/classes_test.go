@@ -158,21 +158,22 @@ func TestPodTopologyLabels(t *testing.T) {
 	n := &corev1.Node{}
 	n.Name, n.Labels = "n1", map[string]string{corev1.LabelTopologyZone: "z", corev1.LabelTopologyRegion: "r", corev1.LabelHostname: "n1"}
 	storetest.Put(t, w.store, core.Node, n)
+	both := map[string]string{corev1.LabelTopologyZone: "z", corev1.LabelTopologyRegion: "r"}
 	for _, test := range []struct {
-		name, node   string
-		subresource  string
-		labels, want map[string]string
+		name, kind, node string
+		labels, want     map[string]string
 	}{
-		{"bound", "n1", "binding", nil, map[string]string{corev1.LabelTopologyZone: "z", corev1.LabelTopologyRegion: "r"}},
-		{"with a label of its own", "n1", "binding", map[string]string{corev1.LabelTopologyZone: "x"}, map[string]string{corev1.LabelTopologyZone: "x", corev1.LabelTopologyRegion: "r"}},
-		{"bound to what is not there", "n2", "binding", nil, nil},
-		{"updated later", "n1", "", nil, nil},
+		{"bound", "Node", "n1", nil, both},
+		{"with a label of its own", "Node", "n1", map[string]string{corev1.LabelTopologyZone: "x"}, both},
+		{"bound to what is not there", "Node", "n2", nil, nil},
+		{"bound to what is not said", "", "n1", nil, nil},
 	} {
-		pod := newPod(func(p *corev1.Pod) { p.Spec.NodeName, p.Labels = test.node, test.labels })
-		a := attributes(request.Update, core.Pod, pod, newPod(nil))
-		a.Subresource = test.subresource
-		if err := w.Mutate(t.Context(), a); err != nil || !equality.Semantic.DeepEqual(pod.Labels, test.want) {
-			t.Errorf("%s: %v, %v", test.name, pod.Labels, err)
+		binding := &corev1.Binding{Target: corev1.ObjectReference{Kind: test.kind, Name: test.node}}
+		binding.Labels = test.labels
+		a := attributes(request.Create, core.Pod, binding, nil)
+		a.Subresource = "binding"
+		if err := w.Mutate(t.Context(), a); err != nil || !equality.Semantic.DeepEqual(binding.Labels, test.want) {
+			t.Errorf("%s: %v, %v", test.name, binding.Labels, err)
 		}
 	}
 	made := newPod(func(p *corev1.Pod) { p.Spec.NodeName = "n1" })

@@ -18,25 +18,35 @@ type topologyLabels struct {
 	store *storage.Store
 }
 
-// Mutate adds the labels to pods that get a node. A pod's own ones stay.
+// Mutate adds the labels to a pod that has its node from the start, and to the binding of
+// one that gets it. They take the place of its own ones.
 func (t *topologyLabels) Mutate(ctx context.Context, a *request.Attributes) error {
-	pod, ok := a.Object.(*corev1.Pod)
-	if !ok || pod.Spec.NodeName == "" || !plugin.Is(a, "", "pods/binding") && !(a.Operation == request.Create && plugin.Is(a, "", "pods")) {
-		return nil
-	}
-	node, err := t.store.Collection(core.Node).Get(ctx, "", pod.Spec.NodeName, storage.Any)
-	if err != nil {
-		return nil // a node that is not there is in no zone
-	}
-	for _, key := range []string{corev1.LabelTopologyZone, corev1.LabelTopologyRegion} {
-		value, known := node.Labels[key]
-		if _, own := pod.Labels[key]; own || !known {
-			continue
+	switch obj := a.Object.(type) {
+	case *corev1.Pod:
+		if plugin.Is(a, "", "pods") && obj.Spec.NodeName != "" {
+			obj.Labels = t.label(ctx, obj.Labels, obj.Spec.NodeName)
 		}
-		if pod.Labels == nil {
-			pod.Labels = map[string]string{}
+	case *corev1.Binding:
+		if plugin.Is(a, "", "pods/binding") && obj.Target.Kind == "Node" {
+			obj.Labels = t.label(ctx, obj.Labels, obj.Target.Name)
 		}
-		pod.Labels[key] = value
 	}
 	return nil
+}
+
+// label adds a node's labels to others. A node that is not there is in no zone.
+func (t *topologyLabels) label(ctx context.Context, labels map[string]string, name string) map[string]string {
+	node, err := t.store.Collection(core.Node).Get(ctx, "", name, storage.Any)
+	if err != nil {
+		return labels
+	}
+	for _, key := range []string{corev1.LabelTopologyZone, corev1.LabelTopologyRegion} {
+		if value, known := node.Labels[key]; known {
+			if labels == nil {
+				labels = map[string]string{}
+			}
+			labels[key] = value
+		}
+	}
+	return labels
 }

@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core"
@@ -25,9 +24,8 @@ import (
 )
 
 const (
-	defaultExpiration = int64(3600)
-	minExpiration     = int64(600)
-	maxExpiration     = int64(1) << 32
+	minExpiration = int64(600)
+	maxExpiration = int64(1) << 32
 
 	// A pod that asks for exactly this many seconds, as the kube-api-access
 	// volume does, gets a token that lives for a year: old clients do not
@@ -56,7 +54,7 @@ func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("want a TokenRequest, got %T", body))
 	}
 	r := asked.DeepCopy()
-	if err := t.prepare(r, namespace, name); err != nil {
+	if err := t.match(r, namespace, name); err != nil {
 		return nil, err
 	}
 	account, err := find[*corev1.ServiceAccount](ctx, t.Store, core.ServiceAccount, namespace, name)
@@ -67,7 +65,11 @@ func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body
 		return nil, apierrors.NewConflict(schema.GroupResource{Group: authenticationv1.GroupName, Resource: "TokenRequest"}, name,
 			fmt.Errorf("the UID in the token request (%s) does not match the UID of the service account (%s)", r.UID, account.UID))
 	}
-	r.UID = account.UID
+	now := time.Now()
+	r.UID, r.CreationTimestamp, r.Status = account.UID, metav1.NewTime(now), authenticationv1.TokenRequestStatus{}
+	if err := t.prepare(r); err != nil {
+		return nil, err
+	}
 	private := privateClaims{
 		Namespace:      namespace,
 		ServiceAccount: reference{Name: account.Name, UID: string(account.UID)},
@@ -81,15 +83,13 @@ func (t *TokenRequests) Create(ctx context.Context, namespace, name string, body
 		request.From(ctx).Warn(fmt.Sprintf("requested expiration of %d seconds shortened to %d seconds", *r.Spec.ExpirationSeconds, longest))
 		r.Spec.ExpirationSeconds = &longest
 	}
-	now := time.Now()
-	r.CreationTimestamp = metav1.NewTime(now)
 	r.Status.ExpirationTimestamp = metav1.NewTime(now.Add(seconds(*r.Spec.ExpirationSeconds)))
 	r.Status.Token, err = t.Issuer.sign(t.claims(r, private, now))
 	return r, err
 }
 
-// prepare fills in and checks what needs no look at other objects.
-func (t *TokenRequests) prepare(r *authenticationv1.TokenRequest, namespace, name string) error {
+// match gives a request the service account of its path, and refuses one for another.
+func (t *TokenRequests) match(r *authenticationv1.TokenRequest, namespace, name string) error {
 	meta := field.NewPath("metadata")
 	if r.Name != "" && r.Name != name {
 		return invalidRequest(name, field.Invalid(meta.Child("name"), r.Name, "must match the service account name if specified"))
@@ -98,13 +98,16 @@ func (t *TokenRequests) prepare(r *authenticationv1.TokenRequest, namespace, nam
 		return invalidRequest(name, field.Invalid(meta.Child("namespace"), r.Namespace, "must match the service account namespace if specified"))
 	}
 	r.Name, r.Namespace = name, namespace
+	return nil
+}
+
+// prepare fills in and checks what needs no look at other objects.
+func (t *TokenRequests) prepare(r *authenticationv1.TokenRequest) error {
 	if len(r.Spec.Audiences) == 0 {
 		r.Spec.Audiences = t.Issuer.Audiences
 	}
-	if r.Spec.ExpirationSeconds == nil {
-		r.Spec.ExpirationSeconds = ptr.To(defaultExpiration)
-	}
-	path, value := field.NewPath("spec").Child("expirationSeconds"), *r.Spec.ExpirationSeconds
+	spec := field.NewPath("spec")
+	path, value := spec.Child("expirationSeconds"), *r.Spec.ExpirationSeconds
 	var problems field.ErrorList
 	if value < minExpiration {
 		problems = append(problems, field.Invalid(path, value, "may not specify a duration less than 10 minutes"))
@@ -112,7 +115,7 @@ func (t *TokenRequests) prepare(r *authenticationv1.TokenRequest, namespace, nam
 	if value > maxExpiration {
 		problems = append(problems, field.Invalid(path, value, "may not specify a duration larger than 2^32 seconds"))
 	}
-	return invalidRequest("", problems...)
+	return invalidRequest("", append(problems, validateAttestations(r, spec)...)...)
 }
 
 func invalidRequest(name string, problems ...*field.Error) error {
@@ -122,12 +125,12 @@ func invalidRequest(name string, problems ...*field.Error) error {
 	return apierrors.NewInvalid(schema.GroupKind{Group: authenticationv1.GroupName, Kind: "TokenRequest"}, name, problems)
 }
 
-// bind makes the token's life depend on another object. The reference comes
-// back with that object's UID.
+// bind makes the token's life depend on another object, whichever version of it is named.
 func (t *TokenRequests) bind(ctx context.Context, ref *authenticationv1.BoundObjectReference, account *corev1.ServiceAccount, private *privateClaims) error {
 	var uid types.UID
-	switch schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind) {
-	case schema.GroupVersionKind{Version: "v1", Kind: "Pod"}:
+	gvk := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
+	switch gvk.GroupKind() {
+	case schema.GroupKind{Kind: "Pod"}:
 		pod, err := find[*corev1.Pod](ctx, t.Store, core.Pod, account.Namespace, ref.Name)
 		if err != nil {
 			return err
@@ -138,14 +141,14 @@ func (t *TokenRequests) bind(ctx context.Context, ref *authenticationv1.BoundObj
 		uid = pod.UID
 		private.Pod = &reference{Name: pod.Name, UID: string(pod.UID)}
 		private.Node = t.node(ctx, pod.Spec.NodeName)
-	case schema.GroupVersionKind{Version: "v1", Kind: "Secret"}:
+	case schema.GroupKind{Kind: "Secret"}:
 		secret, err := find[*corev1.Secret](ctx, t.Store, core.Secret, account.Namespace, ref.Name)
 		if err != nil {
 			return err
 		}
 		uid = secret.UID
 		private.Secret = &reference{Name: secret.Name, UID: string(secret.UID)}
-	case schema.GroupVersionKind{Version: "v1", Kind: "Node"}:
+	case schema.GroupKind{Kind: "Node"}:
 		node, err := find[*corev1.Node](ctx, t.Store, core.Node, "", ref.Name)
 		if err != nil {
 			return err
@@ -153,13 +156,16 @@ func (t *TokenRequests) bind(ctx context.Context, ref *authenticationv1.BoundObj
 		uid = node.UID
 		private.Node = &reference{Name: node.Name, UID: string(node.UID)}
 	default:
-		return apierrors.NewBadRequest(fmt.Sprintf("cannot bind token to object of type %s", schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)))
+		text := fmt.Sprintf("cannot bind token to object of type %s", gvk)
+		if forWebhook(ref) {
+			text += " (feature gate APIServerWebhookAuthenticationToken is disabled)"
+		}
+		return apierrors.NewBadRequest(text)
 	}
 	if ref.UID != "" && ref.UID != uid {
-		return apierrors.NewConflict(schema.GroupResource{Resource: ref.Kind}, ref.Name,
+		return apierrors.NewConflict(schema.GroupResource{Group: gvk.Group, Resource: gvk.Kind}, ref.Name,
 			fmt.Errorf("the UID in the bound object reference (%s) does not match the UID in record. The object might have been deleted and then recreated", ref.UID))
 	}
-	ref.UID = uid
 	return nil
 }
 
@@ -201,6 +207,9 @@ func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 // cached one that may be gone.
 func find[T api.Object](ctx context.Context, store *storage.Store, r *api.Resource, namespace, name string) (T, error) {
 	var none T
+	if name == "" {
+		return none, apierrors.NewBadRequest("Name parameter required.")
+	}
 	record, err := store.Collection(r).Get(ctx, namespace, name, storage.Consistent)
 	if errors.Is(err, storage.ErrNotFound) {
 		return none, apierrors.NewNotFound(r.GroupResource(), name)

@@ -56,27 +56,22 @@ func (e *eviction) charge(budget *policyv1.PodDisruptionBudget, pod string) erro
 	if e.rehearsed() {
 		return e.spend(budget.DeepCopy(), pod)
 	}
-	_, err := e.Store.Collection(policy.PodDisruptionBudget).Modify(e.ctx, budget.Namespace, budget.Name, func(current api.Object) (api.Object, error) {
-		if current == nil {
-			return nil, apierrors.NewNotFound(policy.PodDisruptionBudget.GroupResource(), budget.Name)
-		}
-		next := current.DeepCopyObject().(*policyv1.PodDisruptionBudget)
-		return next, e.spend(next, pod)
+	return e.UpdateBudget(e.ctx, budget.Namespace, budget.Name, func(present *policyv1.PodDisruptionBudget) error {
+		return e.spend(present, pod)
 	})
-	return err
 }
 
 // spend changes the budget's status, or returns why it must not.
 func (e *eviction) spend(budget *policyv1.PodDisruptionBudget, pod string) error {
 	status := &budget.Status
-	resource := schema.GroupResource{Group: policyv1.GroupName, Resource: "poddisruptionbudget"}
 	switch {
 	case status.ObservedGeneration < budget.Generation:
 		return stillProcessed(budget.Name)
 	case status.DisruptionsAllowed < 0:
-		return apierrors.NewForbidden(resource, budget.Name, errors.New("pdb disruptions allowed is negative"))
+		return forbidden(budget.Name, "pdb disruptions allowed is negative", "pdb disruptions allowed is negative")
 	case len(status.DisruptedPods) > maxDisrupted:
-		return apierrors.NewForbidden(resource, budget.Name, errors.New("DisruptedPods map too big - too many evictions not confirmed by PDB controller"))
+		return forbidden(budget.Name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
+			"too many pending evictions not confirmed by PDB controller")
 	case status.DisruptionsAllowed == 0:
 		return exhausted(budget)
 	}
@@ -97,20 +92,38 @@ func stillProcessed(budget string) *apierrors.StatusError {
 	return tooMany(fmt.Sprintf("The disruption budget %s is still being processed by the server.", budget), 10)
 }
 
+// forbidden: the budget is in no state to say.
+func forbidden(budget, text, cause string) error {
+	resource := schema.GroupResource{Group: policyv1.GroupName, Resource: "poddisruptionbudget"}
+	err := apierrors.NewForbidden(resource, budget, errors.New(text))
+	addCause(err, fmt.Sprintf("The disruption budget %s does not allow evicting pods currently: %s", budget, cause))
+	return err
+}
+
 // exhausted: nobody knows when there will be room. Without a time client-go does
 // not try again by itself but tells who asked.
 func exhausted(budget *policyv1.PodDisruptionBudget) *apierrors.StatusError {
-	err := tooMany(fmt.Sprintf("The disruption budget %s needs %d healthy pods and has %d currently",
-		budget.Name, budget.Status.DesiredHealthy, budget.Status.CurrentHealthy), 0)
 	condition := meta.FindStatusCondition(budget.Status.Conditions, policyv1.DisruptionAllowedCondition)
-	if condition != nil && condition.Reason == policyv1.SyncFailedReason {
-		err.ErrStatus.Message += " " + condition.Message
+	explained := condition != nil && condition.Status == metav1.ConditionFalse && condition.Message != ""
+	not := fmt.Sprintf("The disruption budget %s does not allow evicting pods currently", budget.Name)
+	switch {
+	case explained && condition.Reason == policyv1.SyncFailedReason: // then the numbers below mean nothing
+		not += fmt.Sprintf(" because it failed sync: %s", condition.Message)
+	case budget.Status.CurrentHealthy <= budget.Status.DesiredHealthy:
+		not = fmt.Sprintf("The disruption budget %s needs %d healthy pods and has %d currently",
+			budget.Name, budget.Status.DesiredHealthy, budget.Status.CurrentHealthy)
+	case explained:
+		not += fmt.Sprintf(" (%s): %s", condition.Reason, condition.Message)
 	}
-	return err
+	return tooMany(not, 0)
 }
 
 func tooMany(cause string, retryAfter int) *apierrors.StatusError {
 	err := apierrors.NewTooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", retryAfter)
-	err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: policyv1.DisruptionBudgetCause, Message: cause})
+	addCause(err, cause)
 	return err
+}
+
+func addCause(err *apierrors.StatusError, text string) {
+	err.ErrStatus.Details.Causes = append(err.ErrStatus.Details.Causes, metav1.StatusCause{Type: policyv1.DisruptionBudgetCause, Message: text})
 }

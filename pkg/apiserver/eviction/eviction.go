@@ -20,6 +20,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core"
@@ -31,6 +33,8 @@ type Evictor struct {
 	Store *storage.Store
 	// Delete deletes a pod as a request to delete it does.
 	Delete func(ctx context.Context, namespace, name string, options *metav1.DeleteOptions) error
+	// UpdateBudget changes the status of a budget, guarded, in the server's name.
+	UpdateBudget func(ctx context.Context, namespace, name string, change func(*policyv1.PodDisruptionBudget) error) error
 }
 
 // eviction is that of one pod.
@@ -41,8 +45,9 @@ type eviction struct {
 	options         *metav1.DeleteOptions
 }
 
-// Create evicts the pod that body, a *policyv1.Eviction, names.
-func (e *Evictor) Create(ctx context.Context, namespace, name string, body api.Object) (runtime.Object, error) {
+// Create evicts the pod that body, a *policyv1.Eviction, names. dryRun is what the
+// request says of it.
+func (e *Evictor) Create(ctx context.Context, namespace, name string, body api.Object, dryRun []string) (runtime.Object, error) {
 	asked, ok := body.(*policyv1.Eviction)
 	if !ok || asked.Name != name {
 		return nil, apierrors.NewBadRequest("name in URL does not match name in Eviction object")
@@ -51,21 +56,23 @@ func (e *Evictor) Create(ctx context.Context, namespace, name string, body api.O
 	if options == nil {
 		options = &metav1.DeleteOptions{}
 	}
+	if ptr.Deref(options.IgnoreStoreReadErrorWithClusterBreakingPotential, false) {
+		return nil, apierrors.NewInvalid(schema.GroupKind{Group: policyv1.GroupName, Kind: "Eviction"}, name, field.ErrorList{
+			field.Invalid(field.NewPath("deleteOptions", "ignoreStoreReadErrorWithClusterBreakingPotential"), true, "can not be set for pod eviction, try after removing the option")})
+	}
+	if err := shareDryRun(options, dryRun); err != nil {
+		return nil, err
+	}
 	return (&eviction{Evictor: e, ctx: ctx, namespace: namespace, name: name, options: options}).run()
 }
 
-// ShareDryRun gives an eviction's options what the request says of a dry run.
+// shareDryRun gives an eviction's options what the request says of a dry run.
 // Where both say something, it must be the same.
-func ShareDryRun(evicted *policyv1.Eviction, asked []string) error {
-	if len(asked) == 0 {
-		return nil
-	}
-	if evicted.DeleteOptions == nil {
-		evicted.DeleteOptions = &metav1.DeleteOptions{}
-	}
-	switch own := evicted.DeleteOptions.DryRun; {
+func shareDryRun(options *metav1.DeleteOptions, asked []string) error {
+	switch own := options.DryRun; {
+	case len(asked) == 0:
 	case len(own) == 0:
-		evicted.DeleteOptions.DryRun = asked
+		options.DryRun = asked
 	case !slices.Equal(own, asked):
 		//lint:ignore ST1005 upstream's words, which clients show
 		return fmt.Errorf("Non-matching dry-run options in request and content: %v and %v", asked, own)

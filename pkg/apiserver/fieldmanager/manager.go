@@ -63,6 +63,14 @@ func (k Kind) parent() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: k.Version.Group, Version: k.Version.Version, Kind: k.Resource.Kind}
 }
 
+// empty is an object of which nobody owns anything.
+func (k Kind) empty() api.Object {
+	if k.view() {
+		return k.Subresource.New()
+	}
+	return k.Resource.New()
+}
+
 // Manager keeps the managed fields of a kind. It is safe for concurrent use.
 type Manager struct {
 	kind   Kind
@@ -85,14 +93,14 @@ func (t *Types) Manager(k Kind) *Manager {
 // Created notes that owner set every field of a new object.
 func (m *Manager) Created(owner string, obj api.Object) error {
 	if len(obj.GetManagedFields()) > 0 { // they may be of others
-		return m.Changed(owner, obj, m.kind.Resource.New())
+		return m.Changed(owner, obj, m.kind.empty())
 	}
 	if fields, ok := m.alike.fields(owner, obj); ok {
 		obj.SetManagedFields(fields)
 		return nil
 	}
 	made := obj.DeepCopyObject().(api.Object)
-	err := m.Changed(owner, obj, m.kind.Resource.New())
+	err := m.Changed(owner, obj, m.kind.empty())
 	if err == nil {
 		m.alike.remember(owner, made, obj.GetManagedFields())
 	}

@@ -20,20 +20,20 @@ func New(scheme *runtime.Scheme) managedfields.TypeConverter {
 	return &types{TypeConverter: applyconfigurations.NewTypeConverter(scheme), others: map[string]managedfields.TypeConverter{
 		apiregistrationv1.GroupName: aggregator.NewTypeConverter(scheme),
 		apiextensionsv1.GroupName:   newDefinitionTypes(scheme),
-	}, scale: newScaleTypes(scheme)}
+	}, bodies: newBodyTypes(scheme)}
 }
 
 // types are those of k8s.io/api, and beside them the groups that are not in there.
 type types struct {
 	managedfields.TypeConverter
 	others map[string]managedfields.TypeConverter
-	scale  managedfields.TypeConverter
+	bodies managedfields.TypeConverter
 }
 
 func (t *types) ObjectToTyped(obj runtime.Object, options ...typed.ValidationOptions) (*typed.TypedValue, error) {
 	kind := obj.GetObjectKind().GroupVersionKind()
-	if kind == scaleKind {
-		return t.scale.ObjectToTyped(obj, options...)
+	if _, ok := bodies[kind]; ok {
+		return t.bodies.ObjectToTyped(obj, options...)
 	}
 	if other, ok := t.others[kind.Group]; ok {
 		return other.ObjectToTyped(obj, options...)

@@ -13,14 +13,14 @@ import (
 func TestEachKindHasASchema(t *testing.T) {
 	types := New(all.Scheme())
 	for _, r := range all.Resources() {
-		if r.Virtual {
+		if r.Kind == "ComponentStatus" { // which is only read
 			continue
 		}
 		obj := r.New()
 		obj.GetObjectKind().SetGroupVersionKind(r.GroupVersionKind())
 		check(t, types, obj)
 		for _, s := range r.Subresources {
-			if s.Get != nil && s.New != nil {
+			if !s.Kind.Empty() && s.New != nil {
 				view := s.New()
 				view.GetObjectKind().SetGroupVersionKind(s.Kind)
 				check(t, types, view)

@@ -72,6 +72,9 @@ func (w *write) decodeBody() (api.Object, error) {
 		return nil, err
 	}
 	w.state.NoteRequest(obj)
+	if w.sub != nil && w.sub.Default != nil {
+		w.sub.Default(obj)
+	}
 	return obj, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,4 +65,21 @@ func terminating(err error) error {
 		status.ErrStatus.Message = "object is being deleted: " + status.ErrStatus.Message
 	}
 	return err
+}
+
+// checkMeant refuses a write that is about an object or a state by its UID or
+// ResourceVersion, the field, and finds another. Upstream's storage has the words for it.
+func (c *call) checkMeant(dryRun bool, field, meant, present string) error {
+	if meant == "" || meant == present {
+		return nil
+	}
+	key := c.collection.Key(c.namespace, c.info.Name)
+	if dryRun {
+		key = strings.TrimPrefix(key, "/registry")
+	}
+	resource := c.resource.GroupResource()
+	resource.Group = c.kind.GVK.Group
+	return apierrors.NewConflict(resource, c.info.Name,
+		fmt.Errorf("StorageError: invalid object, Code: 4, Key: %s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: %s in precondition: %s, %s in object meta: %s",
+			key, field, meant, field, present))
 }

@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 
@@ -11,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/apiserver/eviction"
 	"slowmo/pkg/apiserver/fieldmanager"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/wire"
@@ -88,12 +86,6 @@ type subresource struct {
 // NewHandler makes the endpoints of all resources and versions.
 func NewHandler(c Config) (*Handler, error) {
 	h := &Handler{Config: c, decoder: wire.NewDecoder(c.Scheme), types: fieldmanager.NewTypes(c.Scheme), endpoints: map[endpointKey]*endpoint{}}
-	h.Actions = maps.Clone(c.Actions)
-	if h.Actions == nil {
-		h.Actions = map[string]Action{}
-	}
-	h.Actions["bindings"] = h.bind
-	h.Actions["pods/eviction"] = (&eviction.Evictor{Store: c.Store, Delete: h.deletePod}).Create
 	for _, r := range c.Resources {
 		for _, v := range r.Served() {
 			if err := h.add(r, v); err != nil {

@@ -93,16 +93,11 @@ func (m *modification) step(current api.Object) (api.Object, error) {
 
 // checkUID refuses to change another object than the one that is meant.
 func (m *modification) checkUID(current api.Object) error {
-	var present types.UID
+	present := ""
 	if current != nil {
-		present = current.GetUID()
+		present = string(current.GetUID())
 	}
-	if m.uid == "" || m.uid == present {
-		return nil
-	}
-	return apierrors.NewConflict(m.kind.GVK.GroupVersion().WithResource(m.resource.Plural).GroupResource(), m.info.Name,
-		fmt.Errorf("StorageError: invalid object, Code: 4, Key: %s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %v, UID in object meta: %v",
-			m.collection.Key(m.namespace, m.info.Name), m.uid, present))
+	return m.checkMeant(m.dryRun, "UID", string(m.uid), present)
 }
 
 func (m *modification) stepNew() (api.Object, error) {

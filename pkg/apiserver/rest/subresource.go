@@ -1,16 +1,12 @@
 package rest
 
 import (
-	"fmt"
 	"net/http"
 
-	policyv1 "k8s.io/api/policy/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
-	"slowmo/pkg/apiserver/eviction"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/apiserver/wire"
 )
@@ -23,7 +19,7 @@ func (c *call) serveSubresource() error {
 		if handler := c.Connectors[name]; handler != nil {
 			return c.connect(handler)
 		}
-		if c.Actions[name] == nil {
+		if c.Actions[name] == nil && ownActions[name] == nil {
 			return wire.NotFoundRoute()
 		}
 	}
@@ -68,8 +64,7 @@ func (c *call) getView() error {
 	return c.answerView(http.StatusOK, media, tables, record)
 }
 
-// createView has the parent changed by the body (a Binding), or has an action
-// taken (a token made, a pod evicted).
+// createView has an action taken: a pod bound or evicted, a token made.
 func (c *call) createView(name string) error {
 	options, err := c.createOptions()
 	if err != nil {
@@ -81,33 +76,23 @@ func (c *call) createView(name string) error {
 	if err != nil {
 		return err
 	}
-	if c.sub.Connect {
-		return w.act(name, body)
-	}
-	if body.GetName() != c.info.Name {
-		return apierrors.NewBadRequest(fmt.Sprintf("name in URL does not match name in %s object", c.sub.kind.GVK.Kind))
-	}
-	m := &modification{write: w, uid: body.GetUID(), edit: func(api.Object) (api.Object, error) { return body, nil }}
-	if _, err := m.run(); err != nil {
-		return err
-	}
-	wire.Write(c.w, c.r, http.StatusCreated, success(http.StatusCreated))
-	return nil
+	return w.act(name, body)
 }
+
+// preserved are the actions whose body says which object it means, by uid.
+var preserved = map[string]bool{"pods/binding": true, "serviceaccounts/token": true}
 
 // act has the body answered by who knows how.
 func (w *write) act(name string, body api.Object) error {
-	action := w.Actions[name]
-	if action == nil {
-		return wire.NotFoundRoute()
+	if !preserved[name] {
+		anonymize(body)
 	}
 	if err := matchNamespace(w.namespace, body); err != nil {
 		return err
 	}
-	if evicted, ok := body.(*policyv1.Eviction); ok {
-		if err := eviction.ShareDryRun(evicted, w.options.(*metav1.CreateOptions).DryRun); err != nil {
-			return err
-		}
+	w.dedupOwners(body, asSent)
+	if err := w.trackNew(body); err != nil {
+		return err
 	}
 	attributes := w.attributes(request.Create, body, nil)
 	if err := w.Admission.Mutate(w.ctx, attributes); err != nil {
@@ -116,7 +101,7 @@ func (w *write) act(name string, body api.Object) error {
 	if err := w.Admission.Validate(w.ctx, attributes); err != nil {
 		return err
 	}
-	answer, err := action(w.ctx, w.namespace, w.info.Name, body)
+	answer, err := w.take(name, body)
 	if err != nil {
 		return err
 	}
@@ -125,6 +110,17 @@ func (w *write) act(name string, body api.Object) error {
 	}
 	wire.Write(w.w, w.r, http.StatusCreated, answer)
 	return nil
+}
+
+func (w *write) take(name string, body api.Object) (runtime.Object, error) {
+	if own := ownActions[name]; own != nil {
+		return own(w, w.info.Name, body)
+	}
+	action := w.Actions[name]
+	if action == nil {
+		return nil, wire.NotFoundRoute()
+	}
+	return action(w.ctx, w.namespace, w.info.Name, body)
 }
 
 // success is the answer to what leaves no object to show.

@@ -11,8 +11,8 @@ import (
 )
 
 // What a call shows of a stored object, and how what is written there gets into the
-// object: the object itself in the served version, or a subresource, which may be
-// a view of another kind (a Scale) or an act upon the object (a Binding).
+// object: the object itself in the served version, or a subresource, which may
+// be a view of another kind: a Scale.
 
 // view returns what the call shows of a stored object.
 func (c *call) view(obj api.Object) (api.Object, error) {
@@ -45,7 +45,7 @@ func (m *modification) edited(current api.Object) (api.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.sub != nil && m.sub.view && m.sub.Get != nil {
+	if m.sub != nil && m.sub.view {
 		return m.editedView(current, present)
 	}
 	body, err := m.edit(present)
@@ -59,10 +59,6 @@ func (m *modification) edited(current api.Object) (api.Object, error) {
 		return m.stored(body)
 	}
 	parent := current.DeepCopyObject().(api.Object)
-	if m.sub.view { // an act: what it says of a state is which one it is about
-		parent.SetResourceVersion(body.GetResourceVersion())
-		return parent, m.sub.Put(m.ctx, parent, body)
-	}
 	if body, err = m.stored(body); err != nil {
 		return nil, err
 	}

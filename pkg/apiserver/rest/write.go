@@ -101,8 +101,7 @@ func (w *write) trackNew(obj api.Object) error {
 	return w.owners().Created(w.manager, obj)
 }
 
-// track notes who changed which fields. That is known of a view already
-// (view.go), and an act upon an object owns none of its fields.
+// track notes who changed which fields. That is known of a view already (view.go).
 func (w *write) track(obj, current api.Object) error {
 	if w.applied || w.sub != nil && w.sub.view {
 		return nil
@@ -224,8 +223,7 @@ func generateName(base string) string {
 }
 
 // checkVersion refuses a change that was made from another state than the
-// present one. Afterwards obj has the present resourceVersion. An act upon an object
-// is about whatever state it finds, unless it says.
+// present one. Afterwards obj has the present resourceVersion.
 func (w *write) checkVersion(obj, current api.Object) error {
 	version, err := parseVersion(obj)
 	if err != nil {
@@ -233,7 +231,7 @@ func (w *write) checkVersion(obj, current api.Object) error {
 	}
 	resource := w.kind.GVK.GroupVersion().WithResource(w.resource.Plural).GroupResource()
 	switch {
-	case version == 0 && !w.resource.UnconditionalUpdate && !w.acts():
+	case version == 0 && !w.resource.UnconditionalUpdate:
 		errs := field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update")}
 		return apierrors.NewInvalid(schema.GroupKind{Group: resource.Group, Kind: resource.Resource}, current.GetName(), errs)
 	case version != 0 && strconv.FormatUint(version, 10) != current.GetResourceVersion():
@@ -250,9 +248,6 @@ func parseVersion(obj api.Object) (uint64, error) {
 	}
 	return strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
 }
-
-// acts says whether the body is no state but an act upon the object: a Binding.
-func (w *write) acts() bool { return w.sub != nil && w.sub.view && w.sub.Get == nil }
 
 // keepMeta undoes changes to metadata that only the system makes.
 func (w *write) keepMeta(obj, current api.Object) {

@@ -53,11 +53,7 @@ var Resource = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Connect("attach", api.CoreKind("PodAttachOptions"), "create", "get"),
-		{
-			Name: "binding", Verbs: []string{"create"},
-			Kind: api.CoreKind("Binding"), New: func() api.Object { return &corev1.Binding{} },
-			Put: bindPod, Validate: api.AlwaysValid,
-		},
+		api.Action("binding", api.CoreKind("Binding"), func() api.Object { return &corev1.Binding{} }),
 		{
 			Name: "ephemeralcontainers", Verbs: []string{"get", "patch", "update"},
 			Get: wholePod, Put: putEphemeralContainers, Validate: validateEphemeralUpdate,

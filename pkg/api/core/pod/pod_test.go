@@ -75,7 +75,7 @@ func TestPodRow(t *testing.T) {
 
 func TestBinding(t *testing.T) {
 	bind := func(pod *corev1.Pod, node string) error {
-		return bindPod(api.WithTime(t.Context(), now), pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: node}})
+		return Bind(api.WithTime(t.Context(), now), pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: node}})
 	}
 	pod := podOf(t, `{metadata: {name: p, generation: 1}, spec: {containers: [{name: c, image: i}]}, status: {nominatedNodeName: n1}}`)
 	if err := bind(pod, "n1"); err != nil {
@@ -83,7 +83,7 @@ func TestBinding(t *testing.T) {
 	}
 	condition := pod.Status.Conditions[0]
 	if pod.Spec.NodeName != "n1" || condition.Type != corev1.PodScheduled || condition.Status != corev1.ConditionTrue ||
-		condition.ObservedGeneration != 1 || !condition.LastTransitionTime.Time.Equal(now) || pod.Status.NominatedNodeName != "" {
+		condition.ObservedGeneration != 0 || !condition.LastTransitionTime.Time.Equal(now) || pod.Status.NominatedNodeName != "" {
 		t.Errorf("bound pod: %+v %+v", pod.Spec.NodeName, pod.Status)
 	}
 	want := `Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"`
@@ -93,6 +93,20 @@ func TestBinding(t *testing.T) {
 	gated := podOf(t, `{metadata: {name: g}, spec: {containers: [{name: c, image: i}], schedulingGates: [{name: wait}]}}`)
 	if err := bind(gated, "n1"); err == nil || !strings.HasSuffix(err.Error(), `pod g has non-empty .spec.schedulingGates`) {
 		t.Errorf("gated pod: %v", err)
+	}
+}
+
+func TestValidateBinding(t *testing.T) {
+	for _, c := range []struct{ kind, name, want string }{
+		{"", "n", ""},
+		{"Node", "", "target.name: Required value"},
+		{"Pod", "a b", `target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>"`},
+		{"Node", "a b", `target.name: Invalid value: "a b": a lowercase RFC 1123 subdomain`},
+	} {
+		errs := ValidateBinding(&corev1.Binding{Target: corev1.ObjectReference{Kind: c.kind, Name: c.name}})
+		if got := errs.ToAggregate(); (got == nil) != (c.want == "") || got != nil && !strings.HasPrefix(got.Error(), c.want) {
+			t.Errorf("%s %q: %v", c.kind, c.name, got)
+		}
 	}
 }
 

@@ -14,14 +14,10 @@ import (
 	"slowmo/pkg/api/check"
 )
 
-// bindPod assigns a pod to a node, once: what the scheduler does.
+// Bind assigns a pod to a node, once: what the scheduler does.
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/binding-v1/
-func bindPod(ctx context.Context, parent, body api.Object) error {
-	pod, binding := parent.(*corev1.Pod), body.(*corev1.Binding)
-	if errs := validateBinding(binding); len(errs) > 0 {
-		return errs.ToAggregate()
-	}
+func Bind(ctx context.Context, pod *corev1.Pod, binding *corev1.Binding) error {
 	if err := mayBind(pod); err != nil {
 		return errors.NewConflict(schema.GroupResource{Resource: "pods/binding"}, pod.Name, err)
 	}
@@ -30,8 +26,7 @@ func bindPod(ctx context.Context, parent, body api.Object) error {
 	pod.Annotations = merge(pod.Annotations, binding.Annotations)
 	pod.Labels = merge(pod.Labels, binding.Labels)
 	setPodCondition(pod, corev1.PodCondition{
-		Type: corev1.PodScheduled, Status: corev1.ConditionTrue,
-		ObservedGeneration: pod.Generation, LastTransitionTime: api.Now(ctx),
+		Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: api.Now(ctx),
 	})
 	return nil
 }
@@ -48,7 +43,8 @@ func mayBind(pod *corev1.Pod) error {
 	return nil
 }
 
-func validateBinding(binding *corev1.Binding) (errs field.ErrorList) {
+// ValidateBinding says what is wrong with a binding, whatever its pod is.
+func ValidateBinding(binding *corev1.Binding) (errs field.ErrorList) {
 	target := field.NewPath("target")
 	if kind := binding.Target.Kind; kind != "" && kind != "Node" {
 		errs = append(errs, field.NotSupported(target.Child("kind"), kind, []string{"Node", "<empty>"}))
