@@ -323,11 +323,11 @@ func (p *process) authorizer(ctx context.Context) (chain authz.Chain, policy *au
 				return nil, nil, err
 			}
 			policy = rbac.Policy
-			chain, p.followers = append(chain, rbac), append(p.followers, rbac.Run)
+			chain, p.followers = append(chain, authz.Named{Name: "rbac", Authorizer: rbac}), append(p.followers, rbac.Run)
 		case "AlwaysAllow":
 			chain = append(chain, authz.AlwaysAllow{})
 		case "AlwaysDeny":
-			chain = append(chain, authz.AlwaysDeny{})
+			chain = append(chain, authz.Named{Name: "alwaysdeny", Authorizer: authz.AlwaysDeny{}})
 		}
 	}
 	return chain, policy, nil

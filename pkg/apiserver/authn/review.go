@@ -43,8 +43,9 @@ func (t *TokenReviews) Create(ctx context.Context, _, _ string, body api.Object)
 
 // SelfSubjectReview answers who the client itself is: kubectl auth whoami.
 func SelfSubjectReview(ctx context.Context, _, _ string, body api.Object) (runtime.Object, error) {
-	review := body.(*authenticationv1.SelfSubjectReview).DeepCopy()
-	review.CreationTimestamp = metav1.Now()
-	review.Status = authenticationv1.SelfSubjectReviewStatus{UserInfo: request.UserFrom(ctx).Info()}
-	return review, nil
+	return &authenticationv1.SelfSubjectReview{
+		TypeMeta:   body.(*authenticationv1.SelfSubjectReview).TypeMeta,
+		ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.Now()},
+		Status:     authenticationv1.SelfSubjectReviewStatus{UserInfo: request.UserFrom(ctx).Info()},
+	}, nil
 }

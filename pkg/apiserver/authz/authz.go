@@ -49,6 +49,22 @@ func (c Chain) Authorize(ctx context.Context, a *request.Authorization) (request
 	return request.NoOpinion, strings.Join(reasons, "\n"), failed
 }
 
+// Named is an authorizer whose name stands before the reasons for which it has no
+// opinion, as upstream's chain has it. Node names itself.
+type Named struct {
+	Name string
+	request.Authorizer
+}
+
+// Authorize asks it.
+func (n Named) Authorize(ctx context.Context, a *request.Authorization) (request.Decision, string, error) {
+	decision, reason, err := n.Authorizer.Authorize(ctx, a)
+	if decision == request.NoOpinion && reason != "" {
+		reason = n.Name + ": " + reason
+	}
+	return decision, reason, err
+}
+
 // Masters allows members of system:masters everything, so that an
 // administrator can mend roles that no longer let anybody in.
 type Masters struct{}

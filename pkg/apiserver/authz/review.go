@@ -2,7 +2,6 @@ package authz
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -34,7 +33,7 @@ func (v *Reviews) Subject(ctx context.Context, _, _ string, body api.Object) (ru
 	if err := invalid(append(validateSpec(&review.Spec), validateMeta(review.ObjectMeta, "must be empty")...)); err != nil {
 		return nil, err
 	}
-	review.Status = v.status(ctx, userOf(&review.Spec), infoOf(review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes))
+	review.Status = v.status(ctx, userOf(&review.Spec), review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes)
 	return review, nil
 }
 
@@ -55,7 +54,7 @@ func (v *Reviews) LocalSubject(ctx context.Context, namespace, _ string, body ap
 	if err := invalid(problems); err != nil {
 		return nil, err
 	}
-	review.Status = v.status(ctx, userOf(&review.Spec), infoOf(review.Spec.ResourceAttributes, nil))
+	review.Status = v.status(ctx, userOf(&review.Spec), review.Spec.ResourceAttributes, nil)
 	return review, nil
 }
 
@@ -67,7 +66,7 @@ func (v *Reviews) Self(ctx context.Context, _, _ string, body api.Object) (runti
 	if err := invalid(problems); err != nil {
 		return nil, err
 	}
-	review.Status = v.status(ctx, request.UserFrom(ctx), infoOf(review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes))
+	review.Status = v.status(ctx, request.UserFrom(ctx), review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes)
 	return review, nil
 }
 
@@ -112,16 +111,18 @@ func (v *Reviews) SelfRules(ctx context.Context, _, _ string, body api.Object) (
 	return review, nil
 }
 
-func (v *Reviews) status(ctx context.Context, user *request.User, info *request.Info) authorizationv1.SubjectAccessReviewStatus {
-	decision, reason, err := v.Authorizer.Authorize(ctx, &request.Authorization{User: user, Info: info})
+func (v *Reviews) status(ctx context.Context, user *request.User, attributes *authorizationv1.ResourceAttributes, other *authorizationv1.NonResourceAttributes) authorizationv1.SubjectAccessReviewStatus {
+	decision, reason, err := v.Authorizer.Authorize(ctx, &request.Authorization{User: user, Info: infoOf(attributes, other)})
 	status := authorizationv1.SubjectAccessReviewStatus{
 		Allowed: decision == request.Allow,
 		Denied:  decision == request.Deny,
 		Reason:  reason,
 	}
+	var problems []string
 	if err != nil {
-		status.EvaluationError = err.Error()
+		problems = append(problems, err.Error())
 	}
+	status.EvaluationError = strings.Join(append(problems, unread(attributes)...), "; ")
 	return status
 }
 
@@ -157,31 +158,6 @@ func infoOf(r *authorizationv1.ResourceAttributes, n *authorizationv1.NonResourc
 	}
 }
 
-// fieldSelector writes the requirements of a review as a query would have
-// them. Those that a query cannot express are left out, which can only make
-// the answer stricter.
-func fieldSelector(f *authorizationv1.FieldSelectorAttributes) string {
-	if f == nil {
-		return ""
-	}
-	if f.RawSelector != "" {
-		return f.RawSelector
-	}
-	var terms []string
-	for _, r := range f.Requirements {
-		if len(r.Values) != 1 {
-			continue
-		}
-		switch r.Operator {
-		case metav1.FieldSelectorOpIn:
-			terms = append(terms, fmt.Sprintf("%s=%s", r.Key, r.Values[0]))
-		case metav1.FieldSelectorOpNotIn:
-			terms = append(terms, fmt.Sprintf("%s!=%s", r.Key, r.Values[0]))
-		}
-	}
-	return strings.Join(terms, ",")
-}
-
 func validateSpec(spec *authorizationv1.SubjectAccessReviewSpec) field.ErrorList {
 	problems := validateAttributes(spec.ResourceAttributes, spec.NonResourceAttributes)
 	if spec.User == "" && len(spec.Groups) == 0 {
@@ -195,29 +171,6 @@ func validateAttributes(r *authorizationv1.ResourceAttributes, n *authorizationv
 		return field.ErrorList{field.Invalid(field.NewPath("spec"), api.Internal(n), "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
 	}
 	return nil
-}
-
-// validateSelectors wants each selector either raw or taken apart.
-func validateSelectors(r *authorizationv1.ResourceAttributes) (problems field.ErrorList) {
-	if r == nil {
-		return nil
-	}
-	check := func(path *field.Path, raw string, requirements int) {
-		switch {
-		case raw != "" && requirements > 0:
-			problems = append(problems, field.Invalid(path.Child("rawSelector"), raw, "may not specified at the same time as requirements"))
-		case raw == "" && requirements == 0:
-			problems = append(problems, field.Required(path.Child("requirements"), fmt.Sprintf("when %s is specified, requirements or rawSelector is required", path)))
-		}
-	}
-	path := field.NewPath("spec.resourceAttributes")
-	if f := r.FieldSelector; f != nil {
-		check(path.Child("fieldSelector"), f.RawSelector, len(f.Requirements))
-	}
-	if l := r.LabelSelector; l != nil {
-		check(path.Child("labelSelector"), l.RawSelector, len(l.Requirements))
-	}
-	return problems
 }
 
 // validateMeta: a review is about nothing that has a name.
