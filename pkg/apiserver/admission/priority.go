@@ -2,7 +2,9 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +21,8 @@ import (
 // systemClass begins the names of the classes that the server itself makes.
 // None of them is the default.
 const systemClass = "system-"
+
+var systemClasses = []string{"system-cluster-critical", "system-node-critical"}
 
 // priority turns a pod's priority class into the number that the scheduler
 // goes by, and sees to it that there is one default class at most.
@@ -108,8 +112,11 @@ func (p *priority) defaultClass(ctx context.Context) (*schedulingv1.PriorityClas
 	return found, nil
 }
 
-// Validate refuses a second default class.
+// Validate refuses a second default class, and that a class of the system goes.
 func (p *priority) Validate(ctx context.Context, a *request.Attributes) error {
+	if a.Operation == request.Delete && plugin.Is(a, schedulingv1.GroupName, "priorityclasses") && slices.Contains(systemClasses, a.Name) {
+		return plugin.Forbid(a, errors.New("this is a system priority class and cannot be deleted"))
+	}
 	class, ok := a.Object.(*schedulingv1.PriorityClass)
 	if !ok || !class.GlobalDefault || a.Operation != request.Create && a.Operation != request.Update {
 		return nil

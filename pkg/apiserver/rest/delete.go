@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/apiserver/request"
@@ -27,6 +29,9 @@ func (c *call) delete() error {
 	options, err := c.deleteOptions()
 	if err != nil {
 		return err
+	}
+	if ptr.Deref(options.IgnoreStoreReadErrorWithClusterBreakingPotential, false) {
+		return c.refuseUnsafe()
 	}
 	d := &deletion{call: c, options: options, name: c.info.Name}
 	if err := d.run(); err != nil {
@@ -57,6 +62,10 @@ func (c *call) deleteCollection() error {
 	if err != nil {
 		return err
 	}
+	if ptr.Deref(options.IgnoreStoreReadErrorWithClusterBreakingPotential, false) {
+		return invalidOptions("DeleteOptions", field.ErrorList{field.Invalid(field.NewPath("ignoreStoreReadErrorWithClusterBreakingPotential"), true,
+			"is not allowed with DELETECOLLECTION, try again after removing the option")})
+	}
 	page, err := c.page(query)
 	if err != nil {
 		return err
@@ -68,6 +77,17 @@ func (c *call) deleteCollection() error {
 		}
 	}
 	return c.answerList(media, tables, page)
+}
+
+// refuseUnsafe answers a delete that wants to do without reading the object: that is
+// for objects that cannot be read, and those that are served can.
+func (c *call) refuseUnsafe() error {
+	if _, err := c.collection.Get(c.ctx, c.namespace, c.info.Name, storage.Consistent); err != nil {
+		return err
+	}
+	return apierrors.NewConflict(schema.GroupResource{Group: c.kind.GVK.Group, Resource: c.resource.Plural}, c.info.Name,
+		fmt.Errorf("StorageError: invalid object, Code: 4, Key: %s, ResourceVersion: 0, AdditionalErrorMsg: unsafe deletion is not allowed because the object is decodable from storage",
+			c.collection.Key(c.namespace, c.info.Name)))
 }
 
 // deleteOptions reads the options from the body, or from the query if there is none.
@@ -103,8 +123,7 @@ func (c *call) decodeDeleteOptions(body []byte, options *metav1.DeleteOptions) e
 	if err != nil {
 		return err
 	}
-	return c.decoder.Decode(c.state, contentType, body, options,
-		schema.GroupVersionKind{Version: "v1", Kind: "DeleteOptions"}, metav1.FieldValidationIgnore)
+	return c.decoder.DecodeOptions(contentType, body, options, "DeleteOptions")
 }
 
 // deletion is the delete of one object.
@@ -119,7 +138,11 @@ type deletion struct {
 
 func (d *deletion) run() error {
 	if dryRun(d.options.DryRun) {
-		current, err := d.present()
+		record, err := d.collection.Get(d.ctx, d.namespace, d.name, storage.Consistent)
+		if err != nil {
+			return err
+		}
+		current, err := record.Object()
 		if err != nil {
 			return err
 		}
@@ -185,7 +208,7 @@ func (d *deletion) checkPreconditions(current api.Object) error {
 	if wanted == nil {
 		return nil
 	}
-	resource := schema.GroupResource{Group: d.kind.GVK.Group, Resource: d.resource.Plural}
+	resource := schema.GroupResource{Group: d.kind.GVK.Group, Resource: d.resource.Kind} // upstream names the kind here
 	if wanted.UID != nil && *wanted.UID != current.GetUID() {
 		return apierrors.NewConflict(resource, d.name,
 			fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *wanted.UID, current.GetUID()))
