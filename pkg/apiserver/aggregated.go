@@ -5,21 +5,25 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/munnerz/goautoneg"
 	apidiscovery "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"slowmo/pkg/apiserver/wire"
 )
 
 // document is a whole discovery document as it is sent.
 type document struct {
-	body []byte
+	list *apidiscovery.APIGroupDiscoveryList
 	etag string
 }
 
-const joinedType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+const joinedAs = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 // join makes the documents that hold all groups at once.
 //
@@ -52,16 +56,14 @@ func newDocument(list *apidiscovery.APIGroupDiscoveryList) document {
 		return document{}
 	}
 	sum := sha512.Sum512(body)
-	return document{body: append(body, '\n'), etag: `"` + strings.ToUpper(hex.EncodeToString(sum[:])) + `"`}
+	return document{list: list, etag: `"` + strings.ToUpper(hex.EncodeToString(sum[:])) + `"`}
 }
 
 // resources lists a version's resources with their subresources inside.
 func (d *discovery) resources(gv schema.GroupVersion) (out []apidiscovery.APIResourceDiscovery) {
 	for _, r := range d.lists[gv].APIResources {
-		kind := metav1.GroupVersionKind{Group: gv.Group, Version: gv.Version, Kind: r.Kind}
-		if r.Version != "" {
-			kind.Group, kind.Version = r.Group, r.Version
-		}
+		// Without group and version it is the list's own.
+		kind := metav1.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
 		if _, sub, ok := strings.Cut(r.Name, "/"); ok {
 			parent := &out[len(out)-1]
 			parent.Subresources = append(parent.Subresources, apidiscovery.APISubresourceDiscovery{Subresource: sub, ResponseKind: &kind, Verbs: r.Verbs})
@@ -79,34 +81,37 @@ func (d *discovery) resources(gv schema.GroupVersion) (out []apidiscovery.APIRes
 
 // serveJoined answers clients that accept the joined document. It is false for
 // others.
-func (d *discovery) serveJoined(w http.ResponseWriter, r *http.Request, path string) bool {
-	w.Header().Add("Vary", "Accept")
-	if !acceptsJoined(r.Header.Get("Accept")) {
+func (d *discovery) serveJoined(w http.ResponseWriter, r *http.Request) bool {
+	doc, ok := d.joined[r.URL.Path]
+	media := acceptsJoined(r.Header.Get("Accept"))
+	if !ok || media == "" {
 		return false
 	}
-	doc := d.joined[path]
+	w.Header().Add("Vary", "Accept")
 	w.Header().Set("ETag", doc.etag)
 	w.Header().Set("Cache-Control", "public")
 	if r.Header.Get("If-None-Match") == doc.etag {
 		w.WriteHeader(http.StatusNotModified)
 		return true
 	}
-	w.Header().Set("Content-Type", joinedType)
-	_, _ = w.Write(doc.body) // a client that is gone needs no answer
+	wire.WriteAs(w, r, wire.Media{Type: media, Suffix: joinedAs}, http.StatusOK, doc.list)
 	return true
 }
 
-// acceptsJoined says whether the best media type that we know is the joined document.
-func acceptsJoined(header string) bool {
+// acceptsJoined returns the media type in which the joined document is the best that
+// is accepted; "" if it is not.
+func acceptsJoined(header string) string {
 	for _, clause := range goautoneg.ParseAccept(header) {
 		p := clause.Params
 		if p["as"] == "" {
-			return false
+			return ""
 		}
-		if p["g"] == "apidiscovery.k8s.io" && p["v"] == "v2" && p["as"] == "APIGroupDiscoveryList" &&
-			clause.Type == "application" && clause.SubType == "json" {
-			return true
+		media := clause.Type + "/" + clause.SubType
+		if p["g"] == "apidiscovery.k8s.io" && p["v"] == "v2" && p["as"] == "APIGroupDiscoveryList" && slices.Contains(joinedTypes, media) {
+			return media
 		}
 	}
-	return false
+	return ""
 }
+
+var joinedTypes = []string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}

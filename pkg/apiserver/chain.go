@@ -96,28 +96,42 @@ func (s *Server) informed(next http.Handler) http.Handler {
 			state.Cause = sent
 			state.Annotate("slowmo/cause", sent)
 		}
-		ctx, cancel := s.lifetime(r, state.Info.LongRunning())
+		w.Header().Set("Audit-ID", state.AuditID)
+		w.Header().Set("Cache-Control", "no-cache, private")
+		ctx, cancel, err := s.lifetime(r, state.Info)
 		defer cancel()
-		next.ServeHTTP(w, r.WithContext(api.WithTime(request.With(ctx, state), now)))
+		r = r.WithContext(api.WithTime(request.With(ctx, state), now))
+		if err != nil {
+			wire.Error(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
 // lifetime bounds an ordinary request; a long-running one ends when the server does.
-func (s *Server) lifetime(r *http.Request, long bool) (context.Context, context.CancelFunc) {
-	if !long {
-		limit := s.patience.request
-		if asked, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && asked > 0 && asked < limit {
-			limit = asked
-		}
-		return context.WithTimeout(r.Context(), limit)
+func (s *Server) lifetime(r *http.Request, info *request.Info) (context.Context, context.CancelFunc, error) {
+	if info.LongRunning() {
+		ctx, cancel := context.WithCancel(r.Context())
+		stop := context.AfterFunc(s.draining, cancel)
+		return ctx, func() { stop(); cancel() }, nil
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	stop := context.AfterFunc(s.draining, cancel)
-	return ctx, func() { stop(); cancel() }
+	limit, err := s.patience.request, error(nil)
+	if text := r.URL.Query().Get("timeout"); text != "" {
+		asked, problem := time.ParseDuration(text)
+		if problem != nil {
+			err = apierrors.NewBadRequest(fmt.Sprintf("invalid timeout specified in the request URL - %v", problem))
+		}
+		if asked > 0 {
+			limit = min(limit, asked)
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
+	return ctx, cancel, err
 }
 
 func auditID(r *http.Request) string {
-	if id := r.Header.Get("Audit-ID"); id != "" && len(id) <= 64 {
+	if id := r.Header.Get("Audit-ID"); id != "" {
 		return id
 	}
 	return uuid.NewString()
@@ -167,7 +181,7 @@ func (s *Server) impersonated(next http.Handler) http.Handler {
 		state := request.From(r.Context())
 		user, err := authn.Impersonate(r, state.User, s.Authorizer)
 		if err != nil {
-			wire.Error(w, r, err)
+			refuse(w, r, err)
 			return
 		}
 		state.User = user
@@ -186,10 +200,17 @@ func (s *Server) authorized(next http.Handler) http.Handler {
 				slog.Debug("authorization failed", "user", state.User.Name, "path", state.Info.Path, "error", err)
 			}
 			state.Annotate("authorization.k8s.io/decision", "forbid")
-			wire.Error(w, r, authz.Forbidden(question, reason))
+			refuse(w, r, authz.Forbidden(question, reason))
 			return
 		}
 		state.Annotate("authorization.k8s.io/decision", "allow")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// refuse tells a client that it may not. What it asked for stands in the answer, so
+// no browser is to guess what that is.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	wire.Error(w, r, err)
 }

@@ -79,7 +79,7 @@ func (d *discovery) add(r *api.Resource, gvk schema.GroupVersionKind) {
 		resource.Verbs = api.AllVerbs
 	}
 	if !r.Virtual {
-		resource.StorageVersionHash = storageVersionHash(r.GroupVersionKind())
+		resource.StorageVersionHash = storageVersionHash(r)
 	}
 	list.APIResources = append(list.APIResources, resource)
 	for _, s := range r.Subresources {
@@ -95,8 +95,12 @@ func (d *discovery) add(r *api.Resource, gvk schema.GroupVersionKind) {
 }
 
 // storageVersionHash tells clients when the stored form of a kind has changed.
-func storageVersionHash(gvk schema.GroupVersionKind) string {
-	sum := sha256.Sum256([]byte(gvk.Group + "/" + gvk.Version + "/" + gvk.Kind))
+func storageVersionHash(r *api.Resource) string {
+	version := r.StorageVersion
+	if version == "" {
+		version = r.Version
+	}
+	sum := sha256.Sum256([]byte(r.Group + "/" + version + "/" + r.Kind))
 	return base64.StdEncoding.EncodeToString(sum[:8])
 }
 
@@ -160,14 +164,33 @@ func (d *discovery) paths() []string {
 // ServeHTTP serves the documents.
 func (d *discovery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if len(parts) == 1 && d.serveJoined(w, r, "/"+parts[0]) {
-		return
+	doc := d.document(parts)
+	switch {
+	case doc != nil && r.Method != http.MethodGet:
+		wire.Error(w, r, wire.MethodNotAllowed())
+	case doc == nil && parts[0] == "apis" && !d.known(parts[1]):
+		http.NotFound(w, r)
+	case doc == nil:
+		wire.Error(w, r, wire.NotFoundRoute())
+	case len(parts) == 1 && d.serveJoined(w, r):
+	default:
+		d.serveOne(w, r, doc)
 	}
-	if doc := d.document(parts); doc != nil {
-		wire.Write(w, r, http.StatusOK, doc)
-		return
+}
+
+func (d *discovery) serveOne(w http.ResponseWriter, r *http.Request, doc runtime.Object) {
+	if _, list := doc.(*metav1.APIResourceList); list {
+		if err := wire.CheckAccept(r, false); err != nil {
+			wire.Error(w, r, err)
+			return
+		}
 	}
-	http.NotFound(w, r)
+	wire.Write(w, r, http.StatusOK, doc)
+}
+
+// known says whether there is a group of the name.
+func (d *discovery) known(group string) bool {
+	return slices.ContainsFunc(d.groups, func(g metav1.APIGroup) bool { return g.Name == group })
 }
 
 func (d *discovery) document(parts []string) runtime.Object {

@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"slowmo/pkg/apiserver/request"
+	"slowmo/pkg/apiserver/wire"
 	"slowmo/pkg/component"
 )
 
@@ -22,8 +24,11 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("/"+kind, handler)
 		mux.Handle("/"+kind+"/", handler)
 	}
-	mux.HandleFunc("/version", serveVersion)
-	mux.HandleFunc("/version/", serveVersion)
+	mux.HandleFunc("GET /version", serveVersion)
+	mux.HandleFunc("GET /version/{$}", serveVersion)
+	mux.HandleFunc("/version", refuseMethod)
+	mux.HandleFunc("HEAD /version", refuseMethod)
+	mux.HandleFunc("/version/", func(w http.ResponseWriter, r *http.Request) { wire.Error(w, r, wire.NotFoundRoute()) })
 	mux.Handle("/metrics", promhttp.HandlerFor(s.metrics(), promhttp.HandlerOpts{}))
 	if s.Profiling {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -49,13 +54,18 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/apis/", discovery)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := request.InfoFrom(r.Context())
-		if info.IsResource && discovery.serves(info.APIGroup, info.APIVersion) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "//"):
+			http.NotFound(w, r)
+		case info.IsResource && discovery.serves(info.APIGroup, info.APIVersion):
 			s.resources.ServeHTTP(w, r)
-			return
+		default:
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
+
+func refuseMethod(w http.ResponseWriter, r *http.Request) { wire.Error(w, r, wire.MethodNotAllowed()) }
 
 // metrics are the process's and those of this server's store.
 func (s *Server) metrics() prometheus.Gatherer {

@@ -68,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		{"an unknown media type", "POST", all, "x", []string{"Content-Type: application/x-unknown"}, 415,
 			map[string]any{"message": "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf"}, nil},
 		{"nothing acceptable", "GET", all, "", []string{"Accept: image/png"}, 406,
-			map[string]any{"message": "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf"}, nil},
+			map[string]any{"message": "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"}, nil},
 		{"an unknown field", "POST", all, `{"metadata":{"name":"warned"},"dada":{}}`, nil, 201, nil, []string{`299 - "unknown field \"dada\""`}},
 		{"an unknown field, strictly", "POST", all + "?fieldValidation=Strict", `{"metadata":{"name":"strict","oops":1},"dada":{}}`, nil, 400,
 			map[string]any{"message": `ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "metadata.oops", unknown field "dada"`}, []string{}},

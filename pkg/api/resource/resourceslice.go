@@ -67,7 +67,8 @@ var ResourceSlice = &api.Resource{
 			resourcev1.ResourceSliceSelectorPoolName: spec.Pool.Name,
 		}
 	},
-	FieldNames: []string{resourcev1.ResourceSliceSelectorDriver, resourcev1.ResourceSliceSelectorNodeName, resourcev1.ResourceSliceSelectorPoolName},
+	FieldNames:   []string{resourcev1.ResourceSliceSelectorDriver, resourcev1.ResourceSliceSelectorNodeName, resourcev1.ResourceSliceSelectorPoolName},
+	UnknownField: "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: %s",
 }
 
 var sliceDoc = resourcev1.ResourceSliceSpec{}.SwaggerDoc()

@@ -28,6 +28,10 @@ type Info struct {
 	// ["pods", "web-0", "proxy", "metrics"].
 	Parts []string
 
+	// OldWatch is true for the deprecated paths of watches, as /api/v1/watch/pods:
+	// they may name an object.
+	OldWatch bool
+
 	// FieldSelector and LabelSelector are the raw query values of list, watch
 	// and deletecollection.
 	FieldSelector string

@@ -12,7 +12,7 @@ import (
 //
 // Shapes: /api/v1/... and /apis/GROUP/VERSION/..., then
 // RESOURCE[/NAME[/SUBRESOURCE...]], or namespaces/NS/RESOURCE/...; a namespace's own subresources
-// (status, finalize) stand where a resource would.
+// (status, finalize) stand where a resource would. "watch" may stand before all that.
 //
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 func Parse(r *http.Request) *Info {
@@ -27,6 +27,9 @@ func Parse(r *http.Request) *Info {
 		return info
 	}
 	info.IsResource = true
+	if parts[0] == "watch" && len(parts) > 1 {
+		info.OldWatch, parts = true, parts[1:]
+	}
 	if parts[0] == "namespaces" && len(parts) > 1 {
 		info.Namespace = parts[1]
 		if len(parts) > 2 && parts[2] != "status" && parts[2] != "finalize" {
@@ -46,7 +49,7 @@ func Parse(r *http.Request) *Info {
 		query := r.URL.Query()
 		info.LabelSelector, info.FieldSelector = query.Get("labelSelector"), query.Get("fieldSelector")
 		// A list of one name is authorized as a read of it.
-		if selector, err := fields.ParseSelector(info.FieldSelector); err == nil {
+		if selector, err := fields.ParseSelector(info.FieldSelector); err == nil && info.Name == "" {
 			info.Name, _ = selector.RequiresExactMatch("metadata.name")
 		}
 	}
@@ -63,6 +66,9 @@ func (i *Info) Collection() bool {
 }
 
 func verb(r *http.Request, info *Info) string {
+	if info.OldWatch {
+		return "watch"
+	}
 	switch r.Method {
 	case http.MethodPost:
 		return "create"
@@ -79,11 +85,11 @@ func verb(r *http.Request, info *Info) string {
 		if info.Name != "" {
 			return "get"
 		}
-		switch r.URL.Query().Get("watch") {
-		case "", "0", "false", "False", "FALSE", "f", "F":
+		query := r.URL.Query()
+		if asked := strings.ToLower(query.Get("watch")); !query.Has("watch") || asked == "false" || asked == "0" {
 			return "list"
 		}
 		return "watch"
 	}
-	return strings.ToLower(r.Method)
+	return "" // there is no such verb
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -51,6 +53,7 @@ type Config struct {
 	Actions    map[string]Action       // "tokenreviews.authentication.k8s.io", "serviceaccounts/token"
 	Connectors map[string]http.Handler // "pods/log"; authorized, and audited as any request
 	Companions map[string]Companion    // "services"
+
 }
 
 // Handler serves all resource paths. It is safe for concurrent use.
@@ -183,42 +186,69 @@ func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*call, error) {
 	state := request.From(r.Context())
 	info := state.Info
 	e := h.endpoints[endpointKey{info.APIGroup, info.APIVersion, info.Resource}]
-	switch {
-	case e == nil, !e.resource.Namespaced && info.Namespace != "" && (info.Resource != "namespaces" || info.Namespace != info.Name):
+	if e == nil || !e.routed(info) {
 		return nil, wire.NotFoundRoute()
-	case e.resource.Namespaced && info.Namespace == "" && info.Verb != "list" && info.Verb != "watch":
-		if info.Name != "" {
-			return nil, wire.NotFoundRoute()
-		}
-		return nil, wire.MethodNotAllowed()
 	}
 	c := &call{endpoint: e, w: w, r: r, ctx: api.WithWarn(api.WithUser(r.Context(), state.User.Info), state.Warn), state: state, info: info, namespace: info.Namespace}
 	if !e.resource.Namespaced {
 		c.namespace = ""
 	}
-	if c.info.Subresource == "" && !fits(info) {
+	c.sub = e.subs[info.Subresource]
+	if !c.allowed() {
 		return nil, wire.MethodNotAllowed()
 	}
-	verbs := e.verbs()
-	if info.Subresource != "" {
-		if c.sub = e.subs[info.Subresource]; c.sub == nil || len(info.Parts) > 3 && !c.sub.Connect {
-			return nil, wire.NotFoundRoute()
+	if c.sub == nil || !c.sub.Connect {
+		if err := wire.CheckAccept(r, !named(info) && info.ReadOnly()); err != nil {
+			return nil, err
 		}
-		verbs = c.sub.Verbs
 	}
-	if !slices.Contains(verbs, info.Verb) {
-		return nil, wire.MethodNotAllowed()
+	if problems := validatePathSegment(info.Name, false); named(info) && len(problems) > 0 {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("Name parameter invalid: %q: %s", info.Name, strings.Join(problems, ";")))
 	}
 	return c, nil
 }
 
+// routed says whether anything is served at the path, by whatever method.
+func (e *endpoint) routed(info *request.Info) bool {
+	verbs := e.verbs()
+	switch {
+	case e.resource.Namespaced && info.Namespace == "":
+		return !named(info) && slices.Contains(verbs, "list")
+	case !e.resource.Namespaced && info.Namespace != "" && (info.Resource != "namespaces" || info.Namespace != info.Name):
+		return false
+	case info.Subresource != "":
+		return e.subs[info.Subresource] != nil && !info.OldWatch && (len(info.Parts) == 3 || info.Subresource == "proxy")
+	}
+	return !named(info) || slices.ContainsFunc(verbs, func(verb string) bool { return verb == "get" || verb == "delete" || verb == "update" })
+}
+
+// allowed says whether the method is one of those that the path has.
+func (c *call) allowed() bool {
+	verb := c.info.Verb
+	if c.r.Method == http.MethodHead && c.info.Subresource != "proxy" || c.info.OldWatch && c.r.Method != http.MethodGet {
+		return false
+	}
+	switch {
+	case c.sub != nil:
+		return slices.Contains(c.sub.Verbs, verb)
+	case verb == "watch": // the route of lists; see watch
+		return (c.info.OldWatch || !named(c.info)) && slices.Contains(c.verbs(), "list")
+	case verb != "list" && !named(c.info) && c.resource.Namespaced && c.info.Namespace == "":
+		return false
+	}
+	return fits(c.info) && slices.Contains(c.verbs(), verb)
+}
+
+// named says whether the path names an object, and not a collection.
+func named(info *request.Info) bool { return len(info.Parts) > 1 }
+
 // fits says whether the verb belongs to a path with or without a name.
 func fits(info *request.Info) bool {
-	switch named := len(info.Parts) > 1; info.Verb {
-	case "create", "list", "watch", "deletecollection":
-		return !named
+	switch info.Verb {
+	case "create", "list", "deletecollection":
+		return !named(info)
 	default:
-		return named
+		return named(info)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	listvalidation "k8s.io/apimachinery/pkg/apis/meta/internalversion/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -65,7 +66,10 @@ func (c *call) tableOptions() (*metav1.TableOptions, error) {
 	if err := metav1.Convert_url_Values_To_v1_TableOptions(&query, options, nil); err != nil {
 		return nil, badRequest(err)
 	}
-	return options, badRequest(validation.ValidateTableOptions(options).ToAggregate())
+	if errs := validation.ValidateTableOptions(options); len(errs) > 0 {
+		return nil, apierrors.NewBadRequest("Unable to convert to Table as requested: " + errs.ToAggregate().Error())
+	}
+	return options, nil
 }
 
 // manager names who owns the fields that a write sets: what the client says,
@@ -95,7 +99,7 @@ func revision(value string, present int64) (int64, error) {
 	n, err := strconv.ParseUint(value, 10, 64)
 	if err != nil {
 		errs := field.ErrorList{field.Invalid(field.NewPath("resourceVersion"), value, err.Error())}
-		return 0, apierrors.NewBadRequest(fmt.Sprintf("invalid resource version: %v", errs.ToAggregate()))
+		return 0, errs.ToAggregate()
 	}
 	return int64(min(n, math.MaxInt64)), nil
 }
@@ -111,6 +115,14 @@ func (c *call) listOptions() (*internalversion.ListOptions, error) {
 		return nil, badRequest(err)
 	}
 	options.Watch = c.info.Verb == "watch"
+	if named(c.info) {
+		only := fields.OneTermEqualSelector("metadata.name", c.info.Name)
+		if options.FieldSelector == nil {
+			options.FieldSelector = only
+		} else {
+			options.FieldSelector = fields.AndSelectors(options.FieldSelector, only)
+		}
+	}
 	if errs := listvalidation.ValidateListOptions(options, true); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "ListOptions"}, "", errs)
 	}
@@ -128,7 +140,7 @@ func (c *call) listOptions() (*internalversion.ListOptions, error) {
 func (c *call) fieldLabel(label, value string) (string, string, error) {
 	stored, renamed := c.form.FieldLabels[label]
 	switch {
-	case label == "metadata.name", label == "metadata.namespace":
+	case label == "metadata.name", label == "metadata.namespace" && (c.resource.Namespaced || c.resource.FieldNames == nil):
 		return label, value, nil
 	case renamed:
 		return stored, value, nil

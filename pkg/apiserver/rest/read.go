@@ -62,7 +62,7 @@ func (c *call) page(options *internalversion.ListOptions) (*storage.Page, error)
 	query := storage.ListOptions{Namespace: c.namespace, Predicate: predicate(options), Limit: options.Limit, Continue: options.Continue}
 	var err error
 	if query.Revision, err = revision(options.ResourceVersion, 0); err != nil {
-		return nil, err
+		return nil, apierrors.NewBadRequest("invalid resource version: " + err.Error())
 	}
 	switch version := options.ResourceVersion; {
 	case options.Continue != "" && version != "" && version != "0":
@@ -106,7 +106,7 @@ func (c *call) answerItems(media wire.Media, tables *metav1.TableOptions, items 
 
 func (c *call) negotiate(offer wire.Offer) (wire.Media, *metav1.TableOptions, error) {
 	media, err := wire.Negotiate(c.r, offer)
-	if err != nil {
+	if err != nil || media.As.Kind != "Table" {
 		return media, nil, err
 	}
 	tables, err := c.tableOptions()

@@ -45,7 +45,8 @@ func (c *call) watch() error {
 	ctx, cancel := context.WithTimeout(c.ctx, watchTime(options))
 	defer cancel()
 	watcher, err := c.collection.Watch(ctx, query)
-	if err != nil && !errors.Is(err, storage.ErrExpired) {
+	var future *storage.FutureError
+	if err != nil && !errors.Is(err, storage.ErrExpired) && !(query.InitialEvents && errors.As(err, &future)) {
 		return err
 	}
 	frames, failed := c.kind.Frames(c.w, c.r, media, tables)

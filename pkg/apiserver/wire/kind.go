@@ -162,8 +162,11 @@ func (s shape) rest(data []byte) []byte {
 
 // Object returns the body that answers with one object.
 func (k *Kind) Object(media Media, from Source, options *metav1.TableOptions) (Parts, error) {
-	if media.As.Kind == "Table" {
+	switch media.As.Kind {
+	case "Table":
 		return k.table(media, []Source{from}, metav1.ListMeta{}, options)
+	case "PartialObjectMetadataList":
+		return nil, unacceptable(fmt.Sprintf("you requested PartialObjectMetadataList, but the requested object is not a list (*%s.%s)", internalPackage(k.GVK.Group), k.GVK.Kind))
 	}
 	return k.shape(media).object(media, from)
 }

@@ -23,6 +23,8 @@ func (k *Kind) ListBody(media Media, items []Source, meta metav1.ListMeta, optio
 	switch {
 	case media.As.Kind == "Table":
 		return k.table(media, items, meta, options)
+	case media.As.Kind == "PartialObjectMetadata":
+		return nil, unacceptable(fmt.Sprintf("you requested PartialObjectMetadata, but the requested object is a list (*%s.%s)", internalPackage(k.GVK.Group), k.List.Kind))
 	case media.Type == runtime.ContentTypeProtobuf:
 		return k.protoList(media, items, meta)
 	case media.Type == runtime.ContentTypeCBOR:

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/munnerz/goautoneg"
@@ -15,6 +17,7 @@ import (
 type Media struct {
 	Type   string // runtime.ContentTypeJSON, ...YAML, ...Protobuf or ...CBOR
 	Pretty bool   // JSON indented for people
+	Suffix string // what the Content-Type says beside Type: of a document of several forms
 
 	// As is what the client wants to see instead of the object: a Table or
 	// PartialObjectMetadata(List) of meta.k8s.io. Zero means the object itself.
@@ -54,6 +57,7 @@ func Negotiate(r *http.Request, offer Offer) (Media, error) {
 	if header == "" {
 		return Media{Type: types[0], Pretty: pretty(r)}, nil
 	}
+	refused := offer
 	for _, clause := range goautoneg.ParseAccept(header) {
 		for _, candidate := range types {
 			main, sub, _ := strings.Cut(candidate, "/")
@@ -64,10 +68,36 @@ func Negotiate(r *http.Request, offer Offer) (Media, error) {
 				media.Pretty = media.Pretty || pretty(r)
 				return media, nil
 			}
+			if clause.Params["as"] != "" {
+				refused = Plain // upstream finds out only when it has the object
+			}
 		}
 	}
-	return Media{}, notAcceptable(offer)
+	return Media{}, notAcceptable(refused)
 }
+
+// CheckAccept refuses a request of which no clause names, letter for letter, a media
+// type of the route, as upstream's router does before anything else; that application/*
+// could be served does not count. The routes of collections name those of watches too.
+func CheckAccept(r *http.Request, collection bool) error {
+	header := r.Header.Get("Accept")
+	if header == "" {
+		return nil
+	}
+	for clause := range strings.SplitSeq(header, ",") {
+		mediaType, _, _ := strings.Cut(clause, ";")
+		if mediaType = strings.TrimSpace(mediaType); mediaType == "*/*" || slices.Contains(offered, mediaType) {
+			return nil
+		}
+	}
+	text := "406: Not Acceptable\n\nAvailable representations: " + strings.Join(named(offered), ", ")
+	if collection {
+		text += ", " + streamTypes()
+	}
+	return generic(http.StatusNotAcceptable, text)
+}
+
+func streamTypes() string { return strings.Join(named(streamed), ";stream=watch, ") + ";stream=watch" }
 
 func matches(pattern, value string) bool { return pattern == "*" || pattern == value }
 
@@ -97,7 +127,8 @@ func withParams(mediaType string, params map[string]string, offer Offer) (Media,
 // pretty says whether a person reads the answer: asked for, or a tool of hands.
 func pretty(r *http.Request) bool {
 	if value := r.URL.Query().Get("pretty"); value != "" {
-		return value != "0" && value != "false"
+		asked, err := strconv.ParseBool(value)
+		return err == nil && asked
 	}
 	agent := r.UserAgent()
 	return strings.HasPrefix(agent, "curl") || strings.HasPrefix(agent, "Wget") || strings.HasPrefix(agent, "Mozilla/5.0")
@@ -106,13 +137,17 @@ func pretty(r *http.Request) bool {
 func notAcceptable(offer Offer) error {
 	accepted := strings.Join(named(offered), ", ")
 	if offer == Streams {
-		accepted = strings.Join(named(streamed), ";stream=watch, ") + ";stream=watch"
+		accepted = streamTypes()
 	}
+	return unacceptable("only the following media types are accepted: " + accepted)
+}
+
+func unacceptable(message string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusNotAcceptable,
 		Reason:  metav1.StatusReasonNotAcceptable,
-		Message: "only the following media types are accepted: " + accepted,
+		Message: message,
 	}}
 }
 

@@ -106,7 +106,7 @@ func Respond(w http.ResponseWriter, r *http.Request, media Media, code int, part
 	span := spanOf(r, media.Type)
 	defer span.End()
 	parts = shaped(media, parts)
-	head(w, r, media.Type)
+	head(w, r, media.Type+media.Suffix)
 	if parts.size() >= gzipFrom && acceptsGzip(r) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Add("Vary", "Accept-Encoding")
@@ -179,16 +179,11 @@ func sendCompressed(w io.Writer, parts Parts) {
 	_ = zip.Close()
 }
 
-// head sets the headers that all answers have.
+// head sets the headers that say what follows.
 func head(w http.ResponseWriter, r *http.Request, contentType string) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Cache-Control", "no-cache, private")
-	state := request.From(r.Context())
-	if state.AuditID != "" {
-		h.Set("Audit-ID", state.AuditID)
-	}
-	for _, text := range state.Warnings() {
+	for _, text := range request.From(r.Context()).Warnings() {
 		if header, err := net.NewWarningHeader(299, "-", text); err == nil {
 			h.Add("Warning", header)
 		}

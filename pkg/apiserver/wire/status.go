@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -31,12 +32,12 @@ func StatusOf(err error) *metav1.Status {
 }
 
 // Error answers with the Status of err, in the media type that the request
-// accepts or else in JSON. It is the one place where errors are written.
+// accepts or else in JSON as people read it. It is the one place where errors are written.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	status := StatusOf(err)
 	media, negotiation := Negotiate(r, Plain)
 	if negotiation != nil {
-		media = JSON
+		media = Media{Type: runtime.ContentTypeJSON, Pretty: true}
 	}
 	if status.Details != nil && status.Details.RetryAfterSeconds > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(status.Details.RetryAfterSeconds)))
