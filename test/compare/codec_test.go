@@ -11,21 +11,37 @@ import (
 	"mime"
 	"net/http"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	cborserializer "k8s.io/apimachinery/pkg/runtime/serializer/cbor"
 	cbor "k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"sigs.k8s.io/yaml"
 )
+
+// known are the types that are sent and shown as protobuf.
+var (
+	known  = runtime.NewScheme()
+	codecs = serializer.NewCodecFactory(known)
+)
+
+func init() {
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, metav1.AddMetaToScheme, apiregistrationv1.AddToScheme, apiextensionsv1.AddToScheme} {
+		utilruntime.Must(add(known))
+	}
+}
 
 // encodeAs writes an object as protobuf or CBOR.
 func encodeAs(mediaType string, object runtime.Object) ([]byte, error) {
 	if mediaType == mediaTypes["cbor"] {
-		return runtime.Encode(cborserializer.NewSerializer(scheme.Scheme, scheme.Scheme), object)
+		return runtime.Encode(cborserializer.NewSerializer(known, known), object)
 	}
-	return runtime.Encode(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme), object)
+	return runtime.Encode(protobuf.NewSerializer(known, known), object)
 }
 
 // read returns the body of an answer, or of a watch its first frames.
@@ -126,7 +142,7 @@ func decodeProtobuf(body []byte) any {
 		return nil
 	}
 	shown := map[string]any{"apiVersion": unknown.APIVersion, "kind": unknown.Kind, "contentType": unknown.ContentType}
-	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	object, _, err := codecs.UniversalDeserializer().Decode(body, nil, nil)
 	if err != nil {
 		shown["value"] = fmt.Sprintf("%q", unknown.Raw)
 		return shown

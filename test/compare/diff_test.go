@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -51,6 +52,33 @@ func differentKeys(path string, theirs, ours map[string]any) []string {
 		}
 	}
 	return all
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// except takes the differences away that the step names, and returns which of those
+// that it names there are not.
+func (s step) except(found []string) (rest, unused []string) {
+	used := map[string]bool{}
+	for _, difference := range found {
+		path, _, _ := strings.Cut(difference, ": ")
+		path = strings.TrimPrefix(index.ReplaceAllString(path, ""), ".body.value.")
+		named := false
+		for name := range s.Except {
+			if path == name || strings.HasPrefix(path, name+".") {
+				used[name], named = true, true
+			}
+		}
+		if !named {
+			rest = append(rest, difference)
+		}
+	}
+	for name := range s.Except {
+		if !used[name] {
+			unused = append(unused, name)
+		}
+	}
+	return rest, unused
 }
 
 // absent stands for a value that is not there.

@@ -31,13 +31,18 @@ var inText = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "<uid>"},
 	{regexp.MustCompile(`eyJ[\w.-]{20,}`), "<token>"},
 	{regexp.MustCompile(`((?i)resource ?version\W{1,4})\d+( \(\d+\))?`), "${1}<version>"},
+	{regexp.MustCompile(`(ResourceVersion in (the precondition|record)) \(\d+\)`), "${1} <version>"},
 	{regexp.MustCompile(`current: \d+`), "current: <version>"},
 	{regexp.MustCompile(`^(\d+[hms])+$`), "<age>"},
 	{regexp.MustCompile(`^"[0-9A-F]{64,}"$`), "<etag>"},
 }
 
+// longestBase is how much of a prefix is kept when a name is made of it.
+const longestBase = 58
+
 // generated has the names that are made of a prefix masked.
 func (m *mask) generated(prefix string) {
+	prefix = prefix[:min(len(prefix), longestBase)]
 	m.random = append(m.random, regexp.MustCompile(regexp.QuoteMeta(prefix)+`[bcdfghjklmnpqrstvwxz2456789]{5}\b`))
 }
 
@@ -86,6 +91,9 @@ func (m *mask) value(key string, value any) any {
 
 func (m *mask) text(text string) string {
 	text = strings.ReplaceAll(text, m.server, "<server>")
+	if _, port, ok := strings.Cut(m.server, ":"); ok {
+		text = strings.ReplaceAll(text, advertised+":"+port, "<advertised>")
+	}
 	for _, p := range m.random {
 		text = p.ReplaceAllString(text, "<generated>")
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // step is one request.
@@ -27,6 +26,9 @@ type step struct {
 	Save    map[string]string `json:"save"`
 	Frames  int               `json:"frames"`  // of a watch: how many events are read before it is left; 0 waits for its end
 	Differs string            `json:"differs"` // why the answers differ; that they are the same is a failure then
+	// Except says of single values of the body, by their dotted paths, why they differ:
+	// {metadata.managedFields: "..."}. All else must be the same.
+	Except map[string]string `json:"except"`
 }
 
 var mediaTypes = map[string]string{
@@ -106,7 +108,7 @@ func (s step) encode(text string) ([]byte, error) {
 	if s.Raw != "" || s.Type != "protobuf" && s.Type != "cbor" {
 		return []byte(text), nil
 	}
-	object, _, err := scheme.Codecs.UniversalDeserializer().Decode([]byte(text), nil, nil)
+	object, _, err := codecs.UniversalDeserializer().Decode([]byte(text), nil, nil)
 	if err != nil {
 		return nil, err
 	}
