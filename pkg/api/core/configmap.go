@@ -2,11 +2,11 @@ package core
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -28,6 +28,7 @@ var ConfigMap = &api.Resource{
 	New:        func() api.Object { return &corev1.ConfigMap{} },
 	NewList:    func() runtime.Object { return &corev1.ConfigMapList{} },
 
+	Default:             func(obj api.Object) { emptyNulls(obj.(*corev1.ConfigMap).BinaryData) },
 	Validate:            validateConfigMap,
 	ValidateUpdate:      validateConfigMapUpdate,
 	UnconditionalUpdate: true,
@@ -41,6 +42,15 @@ var ConfigMap = &api.Resource{
 		cm := obj.(*corev1.ConfigMap)
 		return []any{cm.Name, int64(len(cm.Data) + len(cm.BinaryData)), api.Age(cm.CreationTimestamp, now)}
 	},
+}
+
+// emptyNulls makes of values that are null what storage makes of them.
+func emptyNulls(data map[string][]byte) {
+	for key, value := range data {
+		if value == nil {
+			data[key] = []byte{}
+		}
+	}
 }
 
 // immutableMessage answers for a change to an object whose own field immutable forbids it.
@@ -80,10 +90,10 @@ func validateConfigMapUpdate(obj, old api.Object) (errs field.ErrorList) {
 		if cm.Immutable == nil || !*cm.Immutable {
 			errs = append(errs, field.Forbidden(field.NewPath("immutable"), immutableMessage))
 		}
-		if !equality.Semantic.DeepEqual(cm.Data, before.Data) {
+		if !reflect.DeepEqual(cm.Data, before.Data) {
 			errs = append(errs, field.Forbidden(field.NewPath("data"), immutableMessage))
 		}
-		if !equality.Semantic.DeepEqual(cm.BinaryData, before.BinaryData) {
+		if !reflect.DeepEqual(cm.BinaryData, before.BinaryData) {
 			errs = append(errs, field.Forbidden(field.NewPath("binaryData"), immutableMessage))
 		}
 	}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strconv"
@@ -8,11 +9,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	netutils "k8s.io/utils/net"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/check"
@@ -34,7 +36,8 @@ var Endpoints = &api.Resource{
 
 	Default:             defaultEndpoints,
 	Validate:            validateEndpoints,
-	ValidateUpdate:      func(obj, _ api.Object) field.ErrorList { return validateEndpoints(obj) },
+	ValidateUpdate:      validateEndpointsUpdate,
+	Warnings:            endpointsWarnings,
 	CreateOnUpdate:      true,
 	UnconditionalUpdate: true,
 	Deprecation:         "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
@@ -113,28 +116,54 @@ func validateEndpoints(obj api.Object) (errs field.ErrorList) {
 	return errs
 }
 
+// validateEndpointsUpdate leaves alone what it does not allow but was there before.
+func validateEndpointsUpdate(obj, old api.Object) field.ErrorList {
+	errs := validateEndpoints(obj)
+	if len(errs) > 0 && equality.Semantic.DeepEqual(obj.(*corev1.Endpoints).Subsets, old.(*corev1.Endpoints).Subsets) {
+		return nil
+	}
+	return errs
+}
+
 func validateEndpointAddress(address *corev1.EndpointAddress, path *field.Path) field.ErrorList {
-	errs := validation.IsValidIP(path.Child("ip"), address.IP)
+	ip := path.Child("ip")
+	errs := validation.IsValidIPForLegacyField(ip, address.IP, true, nil)
 	if address.Hostname != "" {
-		for _, msg := range validation.IsDNS1123Label(address.Hostname) {
-			errs = append(errs, field.Invalid(path.Child("hostname"), address.Hostname, msg))
-		}
+		errs = append(errs, check.DNS1123Label(address.Hostname, path.Child("hostname"))...)
 	}
 	if address.NodeName != nil {
-		for _, msg := range apivalidation.NameIsDNSSubdomain(*address.NodeName, false) {
-			errs = append(errs, field.Invalid(path.Child("nodeName"), *address.NodeName, msg))
+		errs = append(errs, check.DNS1123Subdomain(*address.NodeName, path.Child("nodeName"))...)
+	}
+	if netutils.ParseIPSloppy(address.IP) == nil {
+		return append(errs, field.Invalid(ip, address.IP, "must be a valid IP address"))
+	}
+	return append(errs, api.ValidateEndpointIP(address.IP, ip)...)
+}
+
+// endpointsWarnings finds addresses that are not written as they should be. The
+// controller writes them well.
+func endpointsWarnings(_ context.Context, obj, _ api.Object) (out []string) {
+	ep := obj.(*corev1.Endpoints)
+	if ep.Labels["endpoints.kubernetes.io/managed-by"] == "endpoint-controller" {
+		return nil
+	}
+	for i, subset := range ep.Subsets {
+		path := field.NewPath("subsets").Index(i)
+		for j, address := range subset.Addresses {
+			out = append(out, validation.GetWarningsForIP(path.Child("addresses").Index(j).Child("ip"), address.IP)...)
+		}
+		for j, address := range subset.NotReadyAddresses {
+			out = append(out, validation.GetWarningsForIP(path.Child("notReadyAddresses").Index(j).Child("ip"), address.IP)...)
 		}
 	}
-	return append(errs, api.ValidateEndpointIP(address.IP, path.Child("ip"))...)
+	return out
 }
 
 func validateEndpointPort(port *corev1.EndpointPort, named bool, path *field.Path) (errs field.ErrorList) {
 	if named && port.Name == "" {
 		errs = append(errs, field.Required(path.Child("name"), ""))
 	} else if port.Name != "" {
-		for _, msg := range validation.IsDNS1123Label(port.Name) {
-			errs = append(errs, field.Invalid(path.Child("name"), port.Name, msg))
-		}
+		errs = append(errs, check.DNS1123Label(port.Name, path.Child("name"))...)
 	}
 	for _, msg := range validation.IsValidPortNum(int(port.Port)) {
 		errs = append(errs, field.Invalid(path.Child("port"), port.Port, msg))

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core/resources"
@@ -31,10 +33,14 @@ var Node = &api.Resource{
 	New:         func() api.Object { return &corev1.Node{} },
 	NewList:     func() runtime.Object { return &corev1.NodeList{} },
 
-	Default:             defaultNode,
-	PrepareUpdate:       prepareNodeUpdate,
-	Validate:            validateNode,
-	ValidateUpdate:      validateNodeUpdate,
+	Default:       defaultNode,
+	PrepareCreate: prepareNodeCreate,
+	PrepareUpdate: prepareNodeUpdate,
+	Validate:      validateNode,
+	ValidateUpdate: func(obj, old api.Object) field.ErrorList {
+		return append(validateNode(obj), validateNodeChange(obj, old)...)
+	},
+	Warnings:            nodeWarnings,
 	UnconditionalUpdate: true,
 
 	Columns: nodeColumns,
@@ -47,7 +53,7 @@ var Node = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Connect("proxy", api.CoreKind("NodeProxyOptions"), api.ProxyVerbs...),
-		api.Status(putNodeStatus),
+		{Name: "status", Verbs: []string{"get", "patch", "update"}, Put: putNodeStatus, Validate: validateNodeChange},
 	},
 }
 
@@ -142,13 +148,49 @@ func defaultNode(obj api.Object) {
 	}
 }
 
-// prepareNodeUpdate keeps the status. A create takes it: that is how a kubelet registers.
+// prepareNodeCreate takes the status as well: that is how a kubelet registers.
+func prepareNodeCreate(_ context.Context, obj api.Object) {
+	node := obj.(*corev1.Node)
+	node.Spec.ConfigSource, node.Status.Config = nil, nil
+	node.Spec.PodPreemptionPolicy = nil // alpha
+}
+
+// prepareNodeUpdate keeps the status, and fields that do nothing anymore, or do
+// not yet, out of nodes that do not have them.
 func prepareNodeUpdate(_ context.Context, obj, old api.Object) {
-	obj.(*corev1.Node).Status = old.(*corev1.Node).Status
+	node, before := obj.(*corev1.Node), old.(*corev1.Node)
+	node.Status = before.Status
+	if before.Spec.ConfigSource == nil {
+		node.Spec.ConfigSource = nil
+	}
+	if before.Spec.PodPreemptionPolicy == nil {
+		node.Spec.PodPreemptionPolicy = nil
+	}
 }
 
 func putNodeStatus(_ context.Context, parent, body api.Object) error {
 	node, from := parent.(*corev1.Node), body.(*corev1.Node)
+	config, inUserNamespace := node.Status.Config, node.Status.NodeInfo.RunningInUserNamespace
 	node.ObjectMeta, node.Status = from.ObjectMeta, from.Status
+	if config == nil {
+		node.Status.Config = nil
+	}
+	if inUserNamespace == nil { // alpha
+		node.Status.NodeInfo.RunningInUserNamespace = nil
+	}
 	return nil
+}
+
+func nodeWarnings(_ context.Context, obj, _ api.Object) (out []string) {
+	spec := &obj.(*corev1.Node).Spec
+	if spec.ConfigSource != nil {
+		out = append(out, "spec.configSource: the feature is removed")
+	}
+	if spec.DoNotUseExternalID != "" {
+		out = append(out, "spec.externalID: this field is deprecated, and is unused by Kubernetes")
+	}
+	for i, cidr := range spec.PodCIDRs {
+		out = append(out, validation.GetWarningsForCIDR(field.NewPath("spec", "podCIDRs").Index(i), cidr)...)
+	}
+	return out
 }

@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -62,6 +62,7 @@ func defaultSecret(obj api.Object) {
 		s.Data[key] = []byte(value)
 	}
 	s.StringData = nil
+	emptyNulls(s.Data)
 	if s.Type == "" {
 		s.Type = corev1.SecretTypeOpaque
 	}
@@ -130,7 +131,7 @@ func validateSecretUpdate(obj, old api.Object) field.ErrorList {
 		if s.Immutable == nil || !*s.Immutable {
 			errs = append(errs, field.Forbidden(field.NewPath("immutable"), immutableMessage))
 		}
-		if !equality.Semantic.DeepEqual(s.Data, before.Data) {
+		if !reflect.DeepEqual(s.Data, before.Data) {
 			errs = append(errs, field.Forbidden(field.NewPath("data"), immutableMessage))
 		}
 	}

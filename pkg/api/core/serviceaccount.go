@@ -64,10 +64,11 @@ func keepSecretNames(obj api.Object) {
 const mountableSecretsAnnotation = "kubernetes.io/enforce-mountable-secrets"
 
 func serviceAccountWarnings(_ context.Context, obj, old api.Object) []string {
-	if old != nil && old.GetAnnotations()[mountableSecretsAnnotation] != "" {
-		return nil
+	has := func(obj api.Object) bool {
+		_, ok := obj.GetAnnotations()[mountableSecretsAnnotation]
+		return ok
 	}
-	if obj.GetAnnotations()[mountableSecretsAnnotation] == "" {
+	if !has(obj) || old != nil && has(old) {
 		return nil
 	}
 	return []string{"metadata.annotations[" + mountableSecretsAnnotation + "]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"}

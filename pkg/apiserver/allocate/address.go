@@ -7,16 +7,20 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/storage"
 )
+
+var errFull = errors.New("range is full")
 
 // alreadyAllocatedIP is what a client learns that asks for an address in use.
 const alreadyAllocatedIP = "provided IP is already allocated"
@@ -102,46 +106,50 @@ func (r addressRange) choose(ctx context.Context, c *storage.Collection) (netip.
 			return ip, err
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("range is full")
+	return netip.Addr{}, errFull
 }
 
-// chooseAddresses gives the Service an address of each of its families and
-// checks those that the client asked for.
-func (s *Services) chooseAddresses(ctx context.Context, service, before *corev1.Service) field.ErrorList {
-	if !hasClusterIP(service) {
+// chooseAddresses gives the Service an address of each of its families, and
+// checks those that the client asked for. An update keeps what it has: it can
+// only gain the second, or all when the Service had none.
+func (s *Services) chooseAddresses(ctx context.Context, service, before *corev1.Service) error {
+	spec, first := &service.Spec, 0
+	if before != nil && before.Spec.Type != corev1.ServiceTypeExternalName {
+		if len(before.Spec.IPFamilies) != 1 || len(spec.IPFamilies) != 2 || !hasClusterIP(before) {
+			return nil
+		}
+		first = 1
+	}
+	if !hasClusterIP(service) || len(spec.ClusterIPs) < first {
 		return nil
 	}
-	var mine holding
-	if before != nil {
-		mine = held(before)
-	}
-	asked := service.Spec.ClusterIPs
-	ips := make([]string, len(service.Spec.IPFamilies))
-	copy(ips, asked)
-	for i, family := range service.Spec.IPFamilies {
-		ip, err := s.address(ctx, family, ips[i], mine)
+	ips := make([]string, max(len(spec.IPFamilies), len(spec.ClusterIPs)))
+	copy(ips, spec.ClusterIPs)
+	asked := slices.Clone(ips)
+	for i, family := range spec.IPFamilies[first:] {
+		i += first
+		ip, err := s.address(ctx, family, ips[i])
 		if err == nil && service.Name == "" {
 			err = fmt.Errorf("IPAddress.networking.k8s.io %q is invalid: spec.parentRef.name: Required value", ip)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errFull):
+			return apierrors.NewInternalError(fmt.Errorf("failed to allocate a serviceIP for Service %q: %w", service.Name, err))
+		case err != nil:
 			problem := "failed to allocate IP"
 			if ips[i] != "" {
 				problem += " " + ips[i]
 			}
-			if len(asked) == 0 {
-				asked = []string{""}
-			}
-			return field.ErrorList{field.Invalid(clusterIPsPath, asked, fmt.Sprintf("%s: %v", problem, err))}
+			return invalid(service, field.Invalid(clusterIPsPath, asked, fmt.Sprintf("%s: %v", problem, err)))
 		}
 		ips[i] = ip.String()
 	}
-	service.Spec.ClusterIPs = ips
-	service.Spec.ClusterIP = ips[0]
+	spec.ClusterIPs, spec.ClusterIP = ips, ips[0]
 	return nil
 }
 
 // address returns the one asked for, if it may be had, or a free one.
-func (s *Services) address(ctx context.Context, family corev1.IPFamily, asked string, mine holding) (netip.Addr, error) {
+func (s *Services) address(ctx context.Context, family corev1.IPFamily, asked string) (netip.Addr, error) {
 	r, _ := s.rangeOf(family)
 	if asked == "" {
 		return r.choose(ctx, s.addresses())
@@ -149,9 +157,6 @@ func (s *Services) address(ctx context.Context, family corev1.IPFamily, asked st
 	ip, err := netip.ParseAddr(asked)
 	if err != nil {
 		return ip, err
-	}
-	if mine.addresses[ip] {
-		return ip, nil
 	}
 	if !r.contains(ip) {
 		return ip, fmt.Errorf("the provided network does not match the current range")

@@ -179,22 +179,19 @@ func (s *Services) Deleted(ctx context.Context, obj api.Object) {
 }
 
 // complete makes the choices that the client left open. before is nil for a
-// new Service. What makes no sense is left to validation, which comes next.
+// new Service. What makes no sense otherwise is left to validation, which comes next.
 func (s *Services) complete(ctx context.Context, service, before *corev1.Service) error {
-	if malformed(&service.Spec) {
-		return nil
+	if problems := s.families(service, before); len(problems) > 0 {
+		return invalid(service, problems...)
 	}
-	problems := s.families(service, before)
-	if len(problems) == 0 {
-		problems = s.chooseAddresses(ctx, service, before)
+	if err := s.chooseAddresses(ctx, service, before); err != nil {
+		return err
 	}
-	if len(problems) == 0 {
-		problems = s.choosePorts(ctx, service, before)
-	}
-	if len(problems) > 0 {
-		return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, service.Name, problems)
-	}
-	return nil
+	return s.choosePorts(ctx, service, before)
+}
+
+func invalid(service *corev1.Service, problems ...*field.Error) error {
+	return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, service.Name, problems)
 }
 
 // take creates the holding objects of an update, all or none.
@@ -203,8 +200,7 @@ func (s *Services) take(ctx context.Context, service *corev1.Service, h holding)
 	fail := func(path *field.Path, value any, what string, err error) error {
 		s.release(ctx, service, taken)
 		if errors.Is(err, storage.ErrExists) {
-			problem := field.Invalid(path, value, what)
-			return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, service.Name, field.ErrorList{problem})
+			return invalid(service, field.Invalid(path, value, what))
 		}
 		return err
 	}

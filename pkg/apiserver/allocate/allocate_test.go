@@ -45,6 +45,9 @@ func service(name string, change func(*corev1.ServiceSpec)) *corev1.Service {
 	if change != nil {
 		change(&s.Spec)
 	}
+	if s.Spec.ClusterIP != "" {
+		s.Spec.ClusterIPs = []string{s.Spec.ClusterIP}
+	}
 	return s
 }
 
@@ -132,7 +135,10 @@ func TestFamilies(t *testing.T) {
 		{dual, nil, "SingleStack [IPv4] 1"},
 		{dual, policy(corev1.IPFamilyPolicyPreferDualStack), "PreferDualStack [IPv4 IPv6] 2"},
 		{dual, func(s *corev1.ServiceSpec) { s.IPFamilies = []corev1.IPFamily{"IPv6"} }, "SingleStack [IPv6] 1"},
-		{dual, func(s *corev1.ServiceSpec) { s.IPFamilies = []corev1.IPFamily{"IPv6", "IPv4"} }, "RequireDualStack [IPv6 IPv4] 2"},
+		{dual, func(s *corev1.ServiceSpec) { s.IPFamilies = []corev1.IPFamily{"IPv6", "IPv4"} }, `spec.ipFamilyPolicy: Invalid value: "SingleStack": must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified`},
+		{dual, func(s *corev1.ServiceSpec) {
+			s.IPFamilies, s.IPFamilyPolicy = []corev1.IPFamily{"IPv6", "IPv4"}, ptr.To(corev1.IPFamilyPolicyRequireDualStack)
+		}, "RequireDualStack [IPv6 IPv4] 2"},
 		{dual, func(s *corev1.ServiceSpec) { s.ClusterIP = "fd00::5" }, "SingleStack [IPv6] 1"},
 	} {
 		s, err := test.cluster.create(service(fmt.Sprint("s", i+1), test.change))
@@ -221,6 +227,13 @@ func TestNodePorts(t *testing.T) {
 	p := s.Spec.Ports
 	if p[0].NodePort == 0 || p[0].NodePort != p[1].NodePort || p[2].NodePort != 30005 || p[0].NodePort == 30005 {
 		t.Errorf("node ports %v", p)
+	}
+	_, err := c.create(service("twice", func(s *corev1.ServiceSpec) {
+		s.Type = corev1.ServiceTypeNodePort
+		s.Ports = []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP, NodePort: 30008}, {Port: 54, Protocol: corev1.ProtocolTCP, NodePort: 30008}}
+	}))
+	if want := "spec.ports[1].nodePort: Invalid value: 30008: provided port is already allocated"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	for port, want := range map[int32]string{
 		30005: `spec.ports[0].nodePort: Invalid value: 30005: provided port is already allocated`,
@@ -313,5 +326,29 @@ func TestRepair(t *testing.T) {
 	}
 	if !c.isFree(c.addresses(), "10.96.0.77") {
 		t.Error("what nobody holds is not free")
+	}
+}
+
+// TestSecondFamily lets a service gain a second address, and lose it only by its policy.
+func TestSecondFamily(t *testing.T) {
+	c := newCluster(t, "10.96.0.0/24", "fd00::/112")
+	first := c.mustCreate(service("s", nil))
+	both, err := c.update("s", nil, func(s *corev1.Service) { s.Spec.IPFamilyPolicy = ptr.To(corev1.IPFamilyPolicyPreferDualStack) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ips := both.Spec.ClusterIPs; len(ips) != 2 || ips[0] != first.Spec.ClusterIP || c.isFree(c.addresses(), ips[1]) {
+		t.Errorf("addresses %v after %v", ips, first.Spec.ClusterIPs)
+	}
+	_, err = c.update("s", nil, func(s *corev1.Service) { s.Spec.IPFamilies = s.Spec.IPFamilies[:1] })
+	if want := `spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be 'SingleStack' to release the secondary IP family`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	one, err := c.update("s", nil, func(s *corev1.Service) { s.Spec.IPFamilyPolicy = ptr.To(corev1.IPFamilyPolicySingleStack) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(one.Spec.ClusterIPs) != 1 || len(one.Spec.IPFamilies) != 1 || !c.isFree(c.addresses(), both.Spec.ClusterIPs[1]) {
+		t.Errorf("one family: %+v", one.Spec)
 	}
 }

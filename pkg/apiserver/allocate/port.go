@@ -2,9 +2,11 @@ package allocate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
@@ -43,104 +45,153 @@ func (r portRange) choose(ctx context.Context, c *storage.Collection, chosen map
 			return port, err
 		}
 	}
-	return 0, fmt.Errorf("range is full")
+	return 0, errFull
 }
 
 // choosePorts gives each port of the Service a node port, if its type has
 // them, and checks those that the client asked for.
-func (s *Services) choosePorts(ctx context.Context, service, before *corev1.Service) field.ErrorList {
+func (s *Services) choosePorts(ctx context.Context, service, before *corev1.Service) error {
 	if !hasNodePorts(service) {
 		return nil
 	}
-	p := &portChoice{services: s, chosen: map[int32]bool{}, byPort: map[int32]int32{}}
-	if before != nil {
-		p.mine = held(before).ports
-	}
-	for i := range service.Spec.Ports {
-		if port := &service.Spec.Ports[i]; port.NodePort != 0 {
-			if problem := p.check(ctx, portsPath.Index(i).Child("nodePort"), port.NodePort); problem != nil {
-				return field.ErrorList{problem}
-			}
-			p.byPort[port.Port] = port.NodePort
+	p := &portChoice{services: s, service: service, chosen: map[int32]bool{},
+		fills: service.Spec.Type == corev1.ServiceTypeNodePort || ptr.Deref(service.Spec.AllocateLoadBalancerNodePorts, true)}
+	if before == nil {
+		if err := p.forNew(ctx); err != nil {
+			return err
 		}
+		return p.healthCheck(ctx)
 	}
-	if service.Spec.Type == corev1.ServiceTypeNodePort || ptr.Deref(service.Spec.AllocateLoadBalancerNodePorts, true) {
-		for i := range service.Spec.Ports {
-			if err := p.fill(ctx, &service.Spec.Ports[i]); err != nil {
-				path := portsPath.Index(i).Child("nodePort")
-				return field.ErrorList{field.Invalid(path, service.Spec.Ports[i].NodePort, fmt.Sprintf("failed to allocate a nodePort: %v", err))}
-			}
-		}
+	p.mine = held(before).ports
+	if err := p.forChanged(ctx); err != nil || hasHealthCheck(before) {
+		return err
 	}
-	return p.healthCheck(ctx, service)
+	return p.healthCheck(ctx)
 }
 
 // portChoice is the choice for one Service.
 type portChoice struct {
 	services *Services
-	mine     map[int32]bool  // what the Service holds already
-	chosen   map[int32]bool  // what it gets
-	byPort   map[int32]int32 // node port of a port: the same for TCP and UDP
+	service  *corev1.Service
+	fills    bool           // ports that name no node port get one
+	mine     map[int32]bool // what the Service holds already
+	chosen   map[int32]bool // what it gets
+}
+
+// forNew gives ports of the same number, of TCP and of UDP, the same node port.
+func (p *portChoice) forNew(ctx context.Context) error {
+	ports, of := p.service.Spec.Ports, map[int32]int32{}
+	for i := range ports {
+		port := &ports[i]
+		if port.NodePort == 0 && !p.fills || port.NodePort != 0 && port.NodePort == of[port.Port] {
+			continue
+		}
+		if of[port.Port] != 0 && port.NodePort == 0 {
+			port.NodePort = of[port.Port]
+			continue
+		}
+		if of[port.Port] == 0 {
+			port.NodePort = requested(ports, port.Port)
+		}
+		if err := p.take(ctx, i); err != nil {
+			return err
+		}
+		if of[port.Port] == 0 {
+			of[port.Port] = port.NodePort
+		}
+	}
+	return nil
+}
+
+// requested returns the node port that the client asks for a port, under whichever protocol.
+func requested(ports []corev1.ServicePort, number int32) int32 {
+	for _, p := range ports {
+		if p.Port == number && p.NodePort != 0 {
+			return p.NodePort
+		}
+	}
+	return 0
+}
+
+// forChanged gives each port without a node port one of its own.
+func (p *portChoice) forChanged(ctx context.Context) error {
+	type key struct {
+		protocol corev1.Protocol
+		nodePort int32
+	}
+	seen := map[key]bool{}
+	for i := range p.service.Spec.Ports {
+		port := &p.service.Spec.Ports[i]
+		if port.NodePort == 0 && !p.fills {
+			continue
+		}
+		if n := port.NodePort; n == 0 || !p.mine[n] && !p.chosen[n] {
+			if err := p.take(ctx, i); err != nil {
+				return err
+			}
+		}
+		k := key{port.Protocol, port.NodePort}
+		if seen[k] {
+			return fmt.Errorf("duplicate nodePort: %v", k)
+		}
+		seen[k] = true
+	}
+	return nil
+}
+
+// take accepts the node port that the client asked for the i-th port, or chooses one.
+func (p *portChoice) take(ctx context.Context, i int) error {
+	port := &p.service.Spec.Ports[i]
+	if port.NodePort == 0 {
+		free, err := p.services.ports.choose(ctx, p.services.nodePorts(), p.chosen)
+		if err != nil {
+			return apierrors.NewInternalError(fmt.Errorf("failed to allocate a nodePort: %w", err))
+		}
+		port.NodePort, p.chosen[free] = free, true
+		return nil
+	}
+	if err := p.check(ctx, port.NodePort); err != nil {
+		return invalid(p.service, field.Invalid(portsPath.Index(i).Child("nodePort"), port.NodePort, err.Error()))
+	}
+	return nil
 }
 
 // check accepts a node port that the client asked for.
-func (p *portChoice) check(ctx context.Context, path *field.Path, port int32) *field.Error {
-	if p.mine[port] || p.chosen[port] {
-		p.chosen[port] = true
-		return nil
-	}
+func (p *portChoice) check(ctx context.Context, port int32) error {
 	r := p.services.ports
 	if !r.contains(port) {
-		return field.Invalid(path, port, fmt.Sprintf("provided port is not in the valid range. The range of valid ports is %d-%d", r.first, r.last))
+		return fmt.Errorf("provided port is not in the valid range. The range of valid ports is %d-%d", r.first, r.last)
 	}
 	ok, err := free(ctx, p.services.nodePorts(), portName(port), storage.Consistent)
-	switch {
-	case err != nil:
-		return field.InternalError(path, err)
-	case !ok:
-		return field.Invalid(path, port, alreadyAllocatedPort)
+	if err == nil && (!ok || p.chosen[port]) {
+		err = errors.New(alreadyAllocatedPort)
 	}
 	p.chosen[port] = true
-	return nil
+	return err
 }
 
-// fill chooses a node port for a port that has none.
-func (p *portChoice) fill(ctx context.Context, port *corev1.ServicePort) error {
-	if port.NodePort != 0 {
-		return nil
-	}
-	if same := p.byPort[port.Port]; same != 0 {
-		port.NodePort = same
-		return nil
-	}
-	free, err := p.services.ports.choose(ctx, p.services.nodePorts(), p.chosen)
-	if err != nil {
-		return err
-	}
-	port.NodePort = free
-	p.chosen[free], p.byPort[port.Port] = true, free
-	return nil
+func hasHealthCheck(service *corev1.Service) bool {
+	return service.Spec.Type == corev1.ServiceTypeLoadBalancer && service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
 }
 
 // healthCheck gives a load balancer that must know which nodes have endpoints
 // the port where it can ask.
-func (p *portChoice) healthCheck(ctx context.Context, service *corev1.Service) field.ErrorList {
-	local := service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
-	path := field.NewPath("spec", "healthCheckNodePort")
-	if service.Spec.Type != corev1.ServiceTypeLoadBalancer || !local {
+func (p *portChoice) healthCheck(ctx context.Context) error {
+	if !hasHealthCheck(p.service) {
 		return nil
 	}
-	if asked := service.Spec.HealthCheckNodePort; asked != 0 {
-		if problem := p.check(ctx, path, asked); problem != nil {
-			return field.ErrorList{problem}
+	asked := &p.service.Spec.HealthCheckNodePort
+	if *asked != 0 {
+		if err := p.check(ctx, *asked); err != nil {
+			return apierrors.NewInternalError(fmt.Errorf("failed to allocate requested HealthCheck NodePort %v: %w", *asked, err))
 		}
 		return nil
 	}
 	port, err := p.services.ports.choose(ctx, p.services.nodePorts(), p.chosen)
 	if err != nil {
-		return field.ErrorList{field.Invalid(path, 0, fmt.Sprintf("failed to allocate a nodePort: %v", err))}
+		return apierrors.NewInternalError(fmt.Errorf("failed to allocate a HealthCheck NodePort 0: %w", err))
 	}
-	service.Spec.HealthCheckNodePort = port
+	*asked = port
 	return nil
 }
 

@@ -4,23 +4,25 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	netutils "k8s.io/utils/net"
+	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/check"
 )
 
-// validateClusterIPs checks addresses, families and the policy against each other.
+// ValidateClusterIPs checks addresses, families and the policy against each
+// other. The addresses of before may be written as it is not allowed anymore.
 //
 // https://kubernetes.io/docs/concepts/services-networking/dual-stack/
-func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
+func ValidateClusterIPs(spec, before *corev1.ServiceSpec) (errs field.ErrorList) {
 	if !hasClusterIP(spec) {
 		return nil
 	}
+	path := field.NewPath("spec")
 	ips := path.Child("clusterIPs")
 	switch {
 	case spec.ClusterIP != "" && len(spec.ClusterIPs) == 0:
@@ -31,7 +33,7 @@ func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) (errs field.
 		errs = append(errs, field.Invalid(ips, spec.ClusterIPs, "must be empty when `clusterIP` is not specified"))
 	}
 	errs = append(errs, validateFamilies(spec, path)...)
-	invalid := validateEachIP(spec.ClusterIPs, ips)
+	invalid := validateEachIP(spec.ClusterIPs, before.ClusterIPs, ips)
 	errs = append(errs, invalid...)
 	if len(spec.ClusterIPs) > 2 {
 		errs = append(errs, field.Invalid(ips, spec.ClusterIPs, "may only hold up to 2 values"))
@@ -44,10 +46,10 @@ func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) (errs field.
 			errs = append(errs, field.Invalid(ips, spec.ClusterIPs, "may specify no more than one IP for each IP family"))
 		}
 	}
-	if len(errs) > 0 || isHeadless(spec) {
+	if isHeadless(spec) {
 		return errs
 	}
-	return validateIPsOfFamilies(spec, ips)
+	return append(errs, validateIPsOfFamilies(spec, ips)...)
 }
 
 func validateFamilies(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
@@ -67,7 +69,7 @@ func validateFamilies(spec *corev1.ServiceSpec, path *field.Path) (errs field.Er
 	return errs
 }
 
-func validateEachIP(ips []string, path *field.Path) (errs field.ErrorList) {
+func validateEachIP(ips, before []string, path *field.Path) (errs field.ErrorList) {
 	for i, ip := range ips {
 		if i == 0 && ip == corev1.ClusterIPNone {
 			if len(ips) > 1 {
@@ -75,7 +77,7 @@ func validateEachIP(ips []string, path *field.Path) (errs field.ErrorList) {
 			}
 			continue
 		}
-		errs = append(errs, validation.IsValidIPForLegacyField(path.Index(i), ip, true, nil)...)
+		errs = append(errs, validation.IsValidIPForLegacyField(path.Index(i), ip, true, before)...)
 	}
 	return errs
 }
@@ -93,78 +95,93 @@ func validateIPsOfFamilies(spec *corev1.ServiceSpec, path *field.Path) (errs fie
 }
 
 func validateServiceUpdate(obj, old api.Object) field.ErrorList {
-	spec, before := &obj.(*corev1.Service).Spec, &old.(*corev1.Service).Spec
-	path := field.NewPath("spec")
-	errs := validateIPChange(spec, before, path)
-	errs = append(errs, validateFamilyChange(spec, before, path)...)
-	if spec.Type == corev1.ServiceTypeLoadBalancer && before.Type == corev1.ServiceTypeLoadBalancer {
-		errs = append(errs, apivalidation.ValidateImmutableField(spec.LoadBalancerClass, before.LoadBalancerClass, path.Child("loadBalancerClass"))...)
+	s, was := obj.(*corev1.Service), old.(*corev1.Service)
+	spec, before, path := &s.Spec, &was.Spec, field.NewPath("spec")
+	var errs field.ErrorList
+	if hasClusterIP(spec) && hasClusterIP(before) && (!isHeadless(spec) || !isHeadless(before)) {
+		errs = append(errs, validateIPChange(spec, before, path)...)
 	}
-	return append(errs, validateService(obj)...)
+	if hasClusterIP(spec) && hasClusterIP(before) && !isHeadless(spec) && !isHeadless(before) {
+		errs = append(errs, validateFamilyChange(spec, before, path)...)
+	}
+	if isBalancer(spec) && isBalancer(before) && !ptr.Equal(spec.LoadBalancerClass, before.LoadBalancerClass) {
+		errs = append(errs, field.Invalid(path.Child("loadBalancerClass"), spec.LoadBalancerClass, mayNotChange))
+	}
+	errs = append(errs, validateClass(spec, path.Child("loadBalancerClass"))...)
+	if hasHealthCheck(before) && hasHealthCheck(spec) && spec.HealthCheckNodePort != before.HealthCheckNodePort {
+		errs = append(errs, field.Forbidden(path.Child("healthCheckNodePort"), "field is immutable"))
+	}
+	return append(errs, validateAnyService(s, was)...)
 }
+
+const mayNotChange = "may not change once set"
 
 // validateIPChange lets a service gain or release its second address; the first stays.
 func validateIPChange(spec, before *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
-	if !hasClusterIP(spec) || !hasClusterIP(before) {
-		return nil
-	}
-	ips := path.Child("clusterIPs")
-	if len(spec.ClusterIPs) == len(before.ClusterIPs) {
+	ips, n, had := path.Child("clusterIPs"), len(spec.ClusterIPs), len(before.ClusterIPs)
+	if n == had {
 		for i, ip := range before.ClusterIPs {
 			if spec.ClusterIPs[i] != ip {
-				errs = append(errs, field.Invalid(ips.Index(i), spec.ClusterIPs, "may not change once set"))
+				errs = append(errs, field.Invalid(ips.Index(i), spec.ClusterIPs, mayNotChange))
 			}
 		}
 		return errs
 	}
-	if len(before.ClusterIPs) > 0 && len(spec.ClusterIPs) > 0 && spec.ClusterIPs[0] != before.ClusterIPs[0] {
-		errs = append(errs, field.Invalid(ips.Index(0), spec.ClusterIPs, "may not change once set"))
+	if n == 0 {
+		return field.ErrorList{field.Invalid(ips.Index(0), spec.ClusterIPs, "primary clusterIP can not be unset")}
 	}
-	if len(before.ClusterIPs) > len(spec.ClusterIPs) {
-		if len(spec.ClusterIPs) == 0 {
-			errs = append(errs, field.Invalid(ips.Index(0), spec.ClusterIPs, "primary clusterIP can not be unset"))
-		}
-		if len(spec.ClusterIPs) == 1 && (spec.IPFamilyPolicy == nil || *spec.IPFamilyPolicy != corev1.IPFamilyPolicySingleStack) {
-			errs = append(errs, field.Invalid(path.Child("ipFamilyPolicy"), spec.IPFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary clusterIP"))
-		}
+	if had > 0 && spec.ClusterIPs[0] != before.ClusterIPs[0] {
+		errs = append(errs, field.Invalid(ips.Index(0), spec.ClusterIPs, mayNotChange))
+	}
+	if n < had && !isSingleStack(spec) {
+		errs = append(errs, field.Invalid(path.Child("ipFamilyPolicy"), spec.IPFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary clusterIP"))
 	}
 	return errs
 }
 
-// validateFamilyChange holds the same of the families.
+func isSingleStack(spec *corev1.ServiceSpec) bool {
+	return spec.IPFamilyPolicy != nil && *spec.IPFamilyPolicy == corev1.IPFamilyPolicySingleStack
+}
+
+// validateFamilyChange holds the same of the families. Like upstream it shows
+// the addresses where only the first family changed.
 func validateFamilyChange(spec, before *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
-	if !hasClusterIP(spec) || !hasClusterIP(before) || isHeadless(spec) != isHeadless(before) {
-		return nil
-	}
-	families := path.Child("ipFamilies")
-	switch n, had := len(spec.IPFamilies), len(before.IPFamilies); {
-	case n == had:
+	families, n, had := path.Child("ipFamilies"), len(spec.IPFamilies), len(before.IPFamilies)
+	if n == had {
 		for i, family := range before.IPFamilies {
 			if spec.IPFamilies[i] != family {
-				errs = append(errs, field.Invalid(families.Index(i), spec.IPFamilies, "may not change once set"))
+				errs = append(errs, field.Invalid(families.Index(0), spec.IPFamilies, mayNotChange))
 			}
 		}
-	case n == 0:
+		return errs
+	}
+	if n < had && len(spec.ClusterIPs) == 0 {
 		errs = append(errs, field.Invalid(families.Index(0), spec.IPFamilies, "primary ipFamily can not be unset"))
-	case had > 0 && spec.IPFamilies[0] != before.IPFamilies[0]:
-		errs = append(errs, field.Invalid(families.Index(0), spec.IPFamilies, "may not change once set"))
-	case n < had && (spec.IPFamilyPolicy == nil || *spec.IPFamilyPolicy != corev1.IPFamilyPolicySingleStack):
+	}
+	if n > 0 && had > 0 && spec.IPFamilies[0] != before.IPFamilies[0] {
+		errs = append(errs, field.Invalid(families.Index(0), spec.ClusterIPs, mayNotChange))
+	}
+	if n < had && n == 1 && !isSingleStack(spec) {
 		errs = append(errs, field.Invalid(path.Child("ipFamilyPolicy"), spec.IPFamilyPolicy, "must be set to 'SingleStack' when releasing the secondary ipFamily"))
 	}
 	return errs
 }
 
 // validateServiceStatus checks where a load balancer says that it listens.
-func validateServiceStatus(obj, _ api.Object) (errs field.ErrorList) {
+func validateServiceStatus(obj, old api.Object) (errs field.ErrorList) {
 	s := obj.(*corev1.Service)
+	var had []string
+	for _, ingress := range old.(*corev1.Service).Status.LoadBalancer.Ingress {
+		had = append(had, ingress.IP)
+	}
 	path := field.NewPath("status", "loadBalancer", "ingress")
-	if len(s.Status.LoadBalancer.Ingress) > 0 && s.Spec.Type != corev1.ServiceTypeLoadBalancer {
-		return field.ErrorList{field.Forbidden(path, "may only be used when `spec.type` is \"LoadBalancer\"")}
+	if len(s.Status.LoadBalancer.Ingress) > 0 && !isBalancer(&s.Spec) {
+		return field.ErrorList{field.Forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")}
 	}
 	for i, ingress := range s.Status.LoadBalancer.Ingress {
 		path := path.Index(i)
 		if ingress.IP != "" {
-			errs = append(errs, validation.IsValidIPForLegacyField(path.Child("ip"), ingress.IP, true, nil)...)
+			errs = append(errs, validation.IsValidIPForLegacyField(path.Child("ip"), ingress.IP, true, had)...)
 		}
 		switch {
 		case ingress.IP != "" && ingress.IPMode == nil:
@@ -176,7 +193,7 @@ func validateServiceStatus(obj, _ api.Object) (errs field.ErrorList) {
 		}
 		if ingress.Hostname != "" {
 			errs = append(errs, check.DNS1123Subdomain(ingress.Hostname, path.Child("hostname"))...)
-			if len(validation.IsValidIPForLegacyField(path, ingress.Hostname, true, nil)) == 0 {
+			if netutils.ParseIPSloppy(ingress.Hostname) != nil {
 				errs = append(errs, field.Invalid(path.Child("hostname"), ingress.Hostname, "must be a DNS name, not an IP address"))
 			}
 		}

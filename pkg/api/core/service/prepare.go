@@ -15,13 +15,15 @@ func hasClusterIP(spec *corev1.ServiceSpec) bool {
 	return spec.Type != corev1.ServiceTypeExternalName
 }
 
+func isBalancer(spec *corev1.ServiceSpec) bool { return spec.Type == corev1.ServiceTypeLoadBalancer }
+
 func isHeadless(spec *corev1.ServiceSpec) bool {
 	return len(spec.ClusterIPs) == 1 && spec.ClusterIPs[0] == corev1.ClusterIPNone
 }
 
 // hasNodePorts reports whether ports of the service may be open on every node.
 func hasNodePorts(spec *corev1.ServiceSpec) bool {
-	return spec.Type == corev1.ServiceTypeNodePort || spec.Type == corev1.ServiceTypeLoadBalancer
+	return spec.Type == corev1.ServiceTypeNodePort || isBalancer(spec)
 }
 
 // isExternal reports whether the service can be reached from outside.
@@ -32,7 +34,7 @@ func isExternal(spec *corev1.ServiceSpec) bool {
 // hasHealthCheck reports whether load balancers ask the nodes for endpoints of
 // the service on a port of its own.
 func hasHealthCheck(spec *corev1.ServiceSpec) bool {
-	return spec.Type == corev1.ServiceTypeLoadBalancer && spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+	return isBalancer(spec) && spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
 }
 
 func prepareServiceCreate(_ context.Context, obj api.Object) {
@@ -41,6 +43,7 @@ func prepareServiceCreate(_ context.Context, obj api.Object) {
 	if s.Spec.ClusterIP != "" && len(s.Spec.ClusterIPs) == 0 {
 		s.Spec.ClusterIPs = []string{s.Spec.ClusterIP}
 	}
+	dropInternalPolicy(&s.Spec)
 }
 
 // prepareServiceUpdate lets clients update a service without repeating what was
@@ -51,6 +54,18 @@ func prepareServiceUpdate(_ context.Context, obj, old api.Object) {
 	keepAllocated(&s.Spec, &before.Spec)
 	syncClusterIPs(&s.Spec, &before.Spec)
 	dropWhatTypeLacks(&s.Spec, &before.Spec)
+	dropInternalPolicy(&s.Spec)
+	if !isBalancer(&s.Spec) {
+		s.Status.LoadBalancer = corev1.LoadBalancerStatus{}
+	}
+}
+
+// dropInternalPolicy clears a policy that means nothing for the type. Upstream
+// stores it, and shows it to nobody.
+func dropInternalPolicy(spec *corev1.ServiceSpec) {
+	if spec.Type == corev1.ServiceTypeExternalName {
+		spec.InternalTrafficPolicy = nil
+	}
 }
 
 func keepAllocated(spec, before *corev1.ServiceSpec) {
@@ -58,11 +73,11 @@ func keepAllocated(spec, before *corev1.ServiceSpec) {
 		if spec.ClusterIP == "" {
 			spec.ClusterIP = before.ClusterIP
 		}
-		if len(spec.ClusterIPs) == 0 && spec.ClusterIP == before.ClusterIP {
+		if len(spec.ClusterIPs) == 0 {
 			spec.ClusterIPs = before.ClusterIPs
 		}
 	}
-	if hasNodePorts(before) && hasNodePorts(spec) {
+	if allocatesNodePorts(before) && allocatesNodePorts(spec) {
 		keepNodePorts(spec.Ports, before.Ports)
 	}
 	if hasHealthCheck(before) && hasHealthCheck(spec) && spec.HealthCheckNodePort == 0 {
@@ -70,44 +85,42 @@ func keepAllocated(spec, before *corev1.ServiceSpec) {
 	}
 }
 
-type portKey struct {
-	protocol corev1.Protocol
-	port     int32
+// allocatesNodePorts reports whether ports that name no node port get one.
+func allocatesNodePorts(spec *corev1.ServiceSpec) bool {
+	return spec.Type == corev1.ServiceTypeNodePort ||
+		isBalancer(spec) && ptr.Deref(spec.AllocateLoadBalancerNodePorts, true)
 }
 
-// keepNodePorts gives ports that name no node port the one that they had, if no other port took it.
+// keepNodePorts gives ports that name no node port the one that the port of
+// their name had, unless the service names it for some port still.
 func keepNodePorts(ports, before []corev1.ServicePort) {
-	had := map[portKey]int32{}
-	for _, p := range before {
-		had[portKey{p.Protocol, p.Port}] = p.NodePort
-	}
-	taken := map[portKey]bool{}
+	named := map[int32]bool{}
 	for _, p := range ports {
-		taken[portKey{p.Protocol, p.NodePort}] = true
+		named[p.NodePort] = true
+	}
+	had := map[string]int32{}
+	for _, p := range before {
+		had[p.Name] = p.NodePort
 	}
 	for i := range ports {
-		p := &ports[i]
-		nodePort := had[portKey{p.Protocol, p.Port}]
-		if p.NodePort != 0 || nodePort == 0 || taken[portKey{p.Protocol, nodePort}] {
-			continue
+		if p := &ports[i]; p.NodePort == 0 && !named[had[p.Name]] {
+			p.NodePort = had[p.Name]
 		}
-		p.NodePort = nodePort
-		taken[portKey{p.Protocol, nodePort}] = true
 	}
 }
 
 // syncClusterIPs makes clusterIPs follow clusterIP where a client that knows
 // only the latter has changed it.
 func syncClusterIPs(spec, before *corev1.ServiceSpec) {
-	same := slices.Equal(spec.ClusterIPs, before.ClusterIPs)
-	switch {
-	case spec.ClusterIP == before.ClusterIP:
-	case spec.ClusterIP == "" && same:
-		spec.ClusterIPs = nil
-	case before.ClusterIP == "" && len(spec.ClusterIPs) == 0:
+	if len(spec.ClusterIPs) == 0 && spec.ClusterIP == before.ClusterIP {
+		spec.ClusterIPs = before.ClusterIPs
+	}
+	if spec.ClusterIP == before.ClusterIP || !slices.Equal(spec.ClusterIPs, before.ClusterIPs) {
+		return
+	}
+	spec.ClusterIPs = nil
+	if spec.ClusterIP != "" {
 		spec.ClusterIPs = []string{spec.ClusterIP}
-	case same && len(spec.ClusterIPs) > 0:
-		spec.ClusterIPs = append([]string{spec.ClusterIP}, spec.ClusterIPs[1:]...)
 	}
 }
 
@@ -124,9 +137,6 @@ func dropWhatTypeLacks(spec, before *corev1.ServiceSpec) {
 		if ptr.Equal(spec.IPFamilyPolicy, before.IPFamilyPolicy) {
 			spec.IPFamilyPolicy = nil
 		}
-		if ptr.Equal(spec.InternalTrafficPolicy, before.InternalTrafficPolicy) {
-			spec.InternalTrafficPolicy = nil
-		}
 	}
 	if hasNodePorts(before) && !hasNodePorts(spec) && sameNodePorts(spec.Ports, before.Ports) {
 		for i := range spec.Ports {
@@ -139,7 +149,7 @@ func dropWhatTypeLacks(spec, before *corev1.ServiceSpec) {
 	if isExternal(before) && !isExternal(spec) && spec.ExternalTrafficPolicy == before.ExternalTrafficPolicy {
 		spec.ExternalTrafficPolicy = ""
 	}
-	if before.Type == corev1.ServiceTypeLoadBalancer && spec.Type != corev1.ServiceTypeLoadBalancer {
+	if isBalancer(before) && !isBalancer(spec) {
 		if ptr.Equal(spec.AllocateLoadBalancerNodePorts, before.AllocateLoadBalancerNodePorts) {
 			spec.AllocateLoadBalancerNodePorts = nil
 		}
@@ -149,19 +159,11 @@ func dropWhatTypeLacks(spec, before *corev1.ServiceSpec) {
 	}
 }
 
+// sameNodePorts reports whether ports name none that the service did not have.
 func sameNodePorts(ports, before []corev1.ServicePort) bool {
-	numbers := func(ports []corev1.ServicePort) map[portKey]bool {
-		set := map[portKey]bool{}
-		for _, p := range ports {
-			if p.NodePort != 0 {
-				set[portKey{p.Protocol, p.NodePort}] = true
-			}
-		}
-		return set
-	}
-	had := numbers(before)
-	for key := range numbers(ports) {
-		if !had[key] {
+	for _, p := range ports {
+		had := func(b corev1.ServicePort) bool { return b.NodePort == p.NodePort }
+		if p.NodePort != 0 && !slices.ContainsFunc(before, had) {
 			return false
 		}
 	}

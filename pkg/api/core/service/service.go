@@ -42,9 +42,10 @@ var Resource = &api.Resource{
 	Default:             defaultService,
 	PrepareCreate:       prepareServiceCreate,
 	PrepareUpdate:       prepareServiceUpdate,
-	ValidateName:        apivalidation.NameIsDNS1035Label,
+	ValidateName:        apivalidation.NameIsDNSLabel,
 	Validate:            validateService,
 	ValidateUpdate:      validateServiceUpdate,
+	Warnings:            serviceWarnings,
 	CreateOnUpdate:      true,
 	UnconditionalUpdate: true,
 

@@ -63,10 +63,17 @@ func TestValidate(t *testing.T) {
 		"external name without name": {`{type: ExternalName}`, []string{`spec.externalName: Required value`}},
 		"two of one family": {`{clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1, 10.0.0.2], ports: [{port: 80}]}`,
 			[]string{`spec.clusterIPs: Invalid value: ["10.0.0.1","10.0.0.2"]: may specify no more than one IP for each IP family`}},
-		"kubelet's port": {`{type: LoadBalancer, ports: [{port: 10250}]}`,
-			[]string{`spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet`}},
 		"external address of this host": {`{externalIPs: [127.0.0.1], ports: [{port: 80}]}`,
 			[]string{`spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)`}},
+		"ranges of another type": {`{loadBalancerSourceRanges: [1.2.3.4/8], ports: [{port: 80}]}`,
+			[]string{"spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+				`spec.LoadBalancerSourceRanges[0]: Invalid value: "1.2.3.4/8": must not have bits set beyond the prefix length`}},
+		"same port": {`ports: [{name: a, port: 80}, {name: b, port: 80}]`,
+			[]string{`spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}`}},
+		"distribution": {`{trafficDistribution: X, ports: [{port: 80}]}`,
+			[]string{`spec.trafficDistribution: Unsupported value: "X": supported values: "PreferClose", "PreferSameZone", "PreferSameNode"`}},
+		"external name with address": {`{type: ExternalName, externalName: a.b, clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1]}`,
+			[]string{`spec.clusterIPs: Forbidden: may not be set for ExternalName services`}},
 		"affinity": {`{sessionAffinity: Sticky, ports: [{port: 80}]}`,
 			[]string{`spec.sessionAffinity: Unsupported value: "Sticky": supported values: "ClientIP", "None"`}},
 	} {
@@ -87,10 +94,10 @@ func expect(t *testing.T, name string, errs field.ErrorList, want []string) {
 
 // TestUpdateKeepsWhatWasAllocated is what kubectl apply and replace rely on.
 func TestUpdateKeepsWhatWasAllocated(t *testing.T) {
-	old := serviceOf(t, `{type: NodePort, clusterIP: 10.0.0.1, ports: [{port: 80, nodePort: 30080}]}`)
+	old := serviceOf(t, `{type: LoadBalancer, clusterIP: 10.0.0.1, ports: [{port: 80, nodePort: 30080}]}`)
 	old.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}
 
-	s := serviceOf(t, `{type: NodePort, ports: [{port: 80}]}`)
+	s := serviceOf(t, `{type: LoadBalancer, ports: [{port: 80}]}`)
 	prepareServiceUpdate(t.Context(), s, old)
 	if s.Spec.ClusterIP != "10.0.0.1" || len(s.Spec.ClusterIPs) != 1 || s.Spec.Ports[0].NodePort != 30080 || len(s.Status.LoadBalancer.Ingress) != 1 {
 		t.Errorf("a plain update: %+v %+v", s.Spec, s.Status)
@@ -99,7 +106,7 @@ func TestUpdateKeepsWhatWasAllocated(t *testing.T) {
 	s = old.DeepCopy()
 	s.Spec.Type = corev1.ServiceTypeClusterIP
 	prepareServiceUpdate(t.Context(), s, old)
-	if s.Spec.Ports[0].NodePort != 0 || s.Spec.ExternalTrafficPolicy != "" || s.Spec.ClusterIP != "10.0.0.1" {
+	if s.Spec.Ports[0].NodePort != 0 || s.Spec.ExternalTrafficPolicy != "" || s.Spec.ClusterIP != "10.0.0.1" || len(s.Status.LoadBalancer.Ingress) > 0 {
 		t.Errorf("to ClusterIP: %+v", s.Spec)
 	}
 
@@ -129,5 +136,40 @@ func TestCells(t *testing.T) {
 	}
 	if got := portsCell(s.Spec.Ports); got != "80:30080/TCP" {
 		t.Errorf("ports: %q", got)
+	}
+}
+
+func TestAnnotations(t *testing.T) {
+	s := serviceOf(t, `ports: [{port: 80}]`)
+	s.Annotations = map[string]string{corev1.AnnotationTopologyMode: "a", corev1.DeprecatedAnnotationTopologyAwareHints: "b", corev1.AnnotationLoadBalancerSourceRangesKey: "1.2.3.0/24, x"}
+	expect(t, "annotations", validateService(s), []string{
+		`metadata.annotations[service.kubernetes.io/topology-mode]: Invalid value: "a": must match annotations[service.kubernetes.io/topology-aware-hints] when both are specified`,
+		"metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Forbidden: may only be used when `type` is 'LoadBalancer'",
+		`metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`})
+	old := s.DeepCopy()
+	expect(t, "what was so before", validateServiceUpdate(s, old), []string{
+		`metadata.annotations[service.kubernetes.io/topology-mode]: Invalid value: "a": must match annotations[service.kubernetes.io/topology-aware-hints] when both are specified`,
+		"metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Forbidden: may only be used when `type` is 'LoadBalancer'"})
+}
+
+func TestChangesOfBalancers(t *testing.T) {
+	old := serviceOf(t, `{type: LoadBalancer, loadBalancerClass: a/b, externalTrafficPolicy: Local, healthCheckNodePort: 30001, ports: [{port: 80}]}`)
+	s := serviceOf(t, `{type: LoadBalancer, loadBalancerClass: a/c, externalTrafficPolicy: Local, healthCheckNodePort: 30002, ports: [{port: 80}]}`)
+	expect(t, "class and port", validateServiceUpdate(s, old), []string{
+		`spec.loadBalancerClass: Invalid value: "a/c": may not change once set`, `spec.healthCheckNodePort: Forbidden: field is immutable`})
+}
+
+func TestWarnings(t *testing.T) {
+	for spec, want := range map[string]string{
+		`ports: [{port: 80}]`: "",
+		`{clusterIP: None, loadBalancerIP: 192.0.2.1, externalIPs: [192.0.2.2], sessionAffinity: ClientIP}`: "spec.loadBalancerIP is ignored for headless services; spec.externalIPs is ignored for headless services; spec.SessionAffinity is ignored for headless services",
+		`{externalIPs: [192.0.2.2], ports: [{port: 80}]}`:                                                   "spec.externalIPs is deprecated and may no longer be implemented in some clusters",
+		`{type: ExternalName, externalName: a.b, externalIPs: [192.0.2.2]}`:                                 `spec.externalIPs is ignored when spec.type is "ExternalName"`,
+		`{externalName: a.b, ports: [{port: 80}]}`:                                                          `spec.externalName is ignored when spec.type is not "ExternalName"`,
+		`{trafficDistribution: PreferClose, ports: [{port: 80}]}`:                                           `spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"`,
+	} {
+		if got := strings.Join(serviceWarnings(t.Context(), serviceOf(t, spec), nil), "; "); got != want {
+			t.Errorf("%s: got %q, want %q", spec, got, want)
+		}
 	}
 }

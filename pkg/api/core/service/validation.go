@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -15,33 +14,45 @@ import (
 	"slowmo/pkg/api/check"
 )
 
-// kubeletPort may not be opened to the outside by a load balancer.
-const kubeletPort = 10250
-
 func validateService(obj api.Object) field.ErrorList {
-	spec, path := &obj.(*corev1.Service).Spec, field.NewPath("spec")
-	errs := validateServiceType(spec, path)
+	return validateAnyService(obj.(*corev1.Service), &corev1.Service{})
+}
+
+// validateAnyService checks a service. What before, which is empty for a new
+// one, had already may be written as it is not allowed anymore.
+func validateAnyService(s, before *corev1.Service) field.ErrorList {
+	spec, path := &s.Spec, field.NewPath("spec")
+	errs := validateTopology(s.Annotations)
+	errs = append(errs, validateServiceType(spec, path)...)
 	errs = append(errs, validateServicePorts(spec, path.Child("ports"))...)
 	errs = append(errs, metav1validation.ValidateLabels(spec.Selector, path.Child("selector"))...)
 	errs = append(errs, validateServiceAffinity(spec, path)...)
-	errs = append(errs, validateClusterIPs(spec, path)...)
+	errs = append(errs, ValidateClusterIPs(spec, &before.Spec)...)
 	for i, ip := range spec.ExternalIPs {
 		path := path.Child("externalIPs").Index(i)
-		if invalid := validation.IsValidIPForLegacyField(path, ip, true, nil); len(invalid) > 0 {
+		if invalid := validation.IsValidIPForLegacyField(path, ip, true, before.Spec.ExternalIPs); len(invalid) > 0 {
 			errs = append(errs, invalid...)
 		} else {
 			errs = append(errs, api.ValidateEndpointIP(ip, path)...)
 		}
 	}
-	if spec.Type == "" {
-		errs = append(errs, field.Required(path.Child("type"), ""))
-	} else {
-		errs = append(errs, check.OneOf(spec.Type, path.Child("type"), corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName,
-			corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)...)
-	}
+	errs = append(errs, check.Required(spec.Type, path.Child("type"), corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName,
+		corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)...)
 	errs = append(errs, validateNodePorts(spec, path.Child("ports"))...)
+	errs = append(errs, validateSourceRanges(s, before)...)
 	errs = append(errs, validateBalancer(spec, path)...)
 	return append(errs, validateTraffic(spec, path)...)
+}
+
+// validateTopology holds that the old annotation and the new one agree.
+func validateTopology(annotations map[string]string) field.ErrorList {
+	mode, ok := annotations[corev1.AnnotationTopologyMode]
+	hints, old := annotations[corev1.DeprecatedAnnotationTopologyAwareHints]
+	if !ok || !old || mode == hints {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(field.NewPath("metadata", "annotations").Key(corev1.AnnotationTopologyMode), mode,
+		fmt.Sprintf("must match annotations[%s] when both are specified", corev1.DeprecatedAnnotationTopologyAwareHints))}
 }
 
 func validateServiceType(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
@@ -49,15 +60,7 @@ func validateServiceType(spec *corev1.ServiceSpec, path *field.Path) (errs field
 		errs = append(errs, field.Required(path.Child("ports"), ""))
 	}
 	switch spec.Type {
-	case corev1.ServiceTypeLoadBalancer:
-		for i, port := range spec.Ports {
-			if port.Port == kubeletPort {
-				errs = append(errs, field.Invalid(path.Child("ports").Index(i), port.Port,
-					fmt.Sprintf("may not expose port %v externally since it is used by kubelet", kubeletPort)))
-			}
-		}
-		fallthrough
-	case corev1.ServiceTypeNodePort:
+	case corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort:
 		if isHeadless(spec) {
 			errs = append(errs, field.Invalid(path.Child("clusterIPs").Index(0), spec.ClusterIPs[0],
 				fmt.Sprintf("may not be set to 'None' for %s services", spec.Type)))
@@ -126,6 +129,10 @@ func validateNodePorts(spec *corev1.ServiceSpec, path *field.Path) (errs field.E
 			}
 		}
 	}
+	type portKey struct {
+		protocol corev1.Protocol
+		port     int32
+	}
 	nodePorts, ports := map[portKey]bool{}, map[portKey]bool{}
 	for i, port := range spec.Ports {
 		key := portKey{port.Protocol, port.NodePort}
@@ -137,7 +144,7 @@ func validateNodePorts(spec *corev1.ServiceSpec, path *field.Path) (errs field.E
 	for i, port := range spec.Ports {
 		key := portKey{port.Protocol, port.Port}
 		if ports[key] {
-			errs = append(errs, field.Duplicate(path.Index(i), corev1.ServicePort{Protocol: port.Protocol, Port: port.Port, TargetPort: intstr.IntOrString{}}))
+			errs = append(errs, field.Duplicate(path.Index(i), api.Internal(corev1.ServicePort{Protocol: port.Protocol, Port: port.Port})))
 		}
 		ports[key] = true
 	}
@@ -160,35 +167,66 @@ func validateServiceAffinity(spec *corev1.ServiceSpec, path *field.Path) (errs f
 				fmt.Sprintf("must be greater than 0 and less than %d", longest)))
 		}
 	default:
-		errs = check.OneOf(spec.SessionAffinity, path.Child("sessionAffinity"), corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
+		return check.OneOf(spec.SessionAffinity, path.Child("sessionAffinity"), corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)
+	}
+	return errs
+}
+
+const onlyBalancers = "may only be used when `type` is 'LoadBalancer'"
+
+// validateSourceRanges checks from where a load balancer may be used, which was
+// an annotation before.
+func validateSourceRanges(s, before *corev1.Service) (errs field.ErrorList) {
+	const key = corev1.AnnotationLoadBalancerSourceRangesKey
+	if ranges := s.Spec.LoadBalancerSourceRanges; len(ranges) > 0 {
+		path := field.NewPath("spec", "LoadBalancerSourceRanges")
+		if !isBalancer(&s.Spec) {
+			errs = append(errs, field.Forbidden(path, onlyBalancers))
+		}
+		var had []string
+		for _, cidr := range before.Spec.LoadBalancerSourceRanges {
+			had = append(had, strings.TrimSpace(cidr))
+		}
+		for i, cidr := range ranges {
+			errs = append(errs, validation.IsValidCIDRForLegacyField(path.Index(i), strings.TrimSpace(cidr), true, had)...)
+		}
+		return errs
+	}
+	value, ok := s.Annotations[key]
+	if !ok {
+		return nil
+	}
+	path := field.NewPath("metadata", "annotations").Key(key)
+	if !isBalancer(&s.Spec) {
+		errs = append(errs, field.Forbidden(path, onlyBalancers))
+	}
+	if old, had := before.Annotations[key]; had && old == value || strings.TrimSpace(value) == "" {
+		return errs
+	}
+	for cidr := range strings.SplitSeq(value, ",") {
+		errs = append(errs, validation.IsValidCIDRForLegacyField(path, strings.TrimSpace(cidr), true, nil)...)
 	}
 	return errs
 }
 
 func validateBalancer(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
-	const message = "may only be used when `type` is 'LoadBalancer'"
-	isBalancer := spec.Type == corev1.ServiceTypeLoadBalancer
-	if ranges := path.Child("loadBalancerSourceRanges"); len(spec.LoadBalancerSourceRanges) > 0 && !isBalancer {
-		errs = append(errs, field.Forbidden(ranges, message))
-	} else {
-		for i, cidr := range spec.LoadBalancerSourceRanges {
-			errs = append(errs, validation.IsValidCIDRForLegacyField(ranges.Index(i), strings.TrimSpace(cidr), true, nil)...)
-		}
-	}
 	switch allocate := path.Child("allocateLoadBalancerNodePorts"); {
-	case spec.AllocateLoadBalancerNodePorts != nil && !isBalancer:
-		errs = append(errs, field.Forbidden(allocate, message))
-	case spec.AllocateLoadBalancerNodePorts == nil && isBalancer:
+	case spec.AllocateLoadBalancerNodePorts != nil && !isBalancer(spec):
+		errs = append(errs, field.Forbidden(allocate, onlyBalancers))
+	case spec.AllocateLoadBalancerNodePorts == nil && isBalancer(spec):
 		errs = append(errs, field.Required(allocate, ""))
 	}
-	if class := spec.LoadBalancerClass; class != nil {
-		if isBalancer {
-			errs = append(errs, check.QualifiedName(*class, path.Child("loadBalancerClass"))...)
-		} else {
-			errs = append(errs, field.Forbidden(path.Child("loadBalancerClass"), message))
-		}
+	return append(errs, validateClass(spec, path.Child("loadBalancerClass"))...)
+}
+
+func validateClass(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	switch {
+	case spec.LoadBalancerClass == nil:
+		return nil
+	case isBalancer(spec):
+		return check.QualifiedName(*spec.LoadBalancerClass, path)
 	}
-	return errs
+	return field.ErrorList{field.Forbidden(path, onlyBalancers)}
 }
 
 func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) (errs field.ErrorList) {
@@ -219,7 +257,7 @@ func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) (errs field.Err
 	}
 	if d := spec.TrafficDistribution; d != nil {
 		errs = append(errs, check.OneOf(*d, path.Child("trafficDistribution"), corev1.ServiceTrafficDistributionPreferClose,
-			corev1.ServiceTrafficDistributionPreferSameNode, corev1.ServiceTrafficDistributionPreferSameZone)...)
+			corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferSameNode)...)
 	}
 	return errs
 }
