@@ -20,6 +20,7 @@ import (
 	"slices"
 
 	"slowmo/pkg/apiserver/admission/noderestriction"
+	"slowmo/pkg/apiserver/admission/podsecurity"
 	"slowmo/pkg/apiserver/authz"
 	"slowmo/pkg/apiserver/request"
 	"slowmo/pkg/storage"
@@ -55,7 +56,7 @@ var plugins = []entry{
 	{name: "TaintNodesByCondition", make: func(Config) request.Admission { return taintNodes{} }},
 	{name: "AlwaysPullImages"},
 	{name: "ImagePolicyWebhook"},
-	{name: "PodSecurity"},
+	{name: "PodSecurity", make: func(c Config) request.Admission { return podsecurity.New(c.Store) }},
 	{name: "PodNodeSelector"},
 	{name: "Priority", make: func(c Config) request.Admission { return &priority{c.Store} }},
 	{name: "DefaultTolerationSeconds", make: func(Config) request.Admission { return tolerationSeconds{} }},
