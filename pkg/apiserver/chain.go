@@ -31,8 +31,8 @@ import (
 // in package rest, a read is composed from bytes in the cache.
 func (s *Server) chain() http.Handler {
 	return through(
-		s.recovered, // a panic is a 500, not the end of the server
 		s.informed,  // what is asked for, by whom caused, for how long
+		s.recovered, // a panic is a 500, not the end of the server
 		s.bounded,   // no flood of headers, no client that is too slow
 		s.measured,  // counts and times
 		s.spanned("authentication"),
@@ -110,7 +110,11 @@ func (s *Server) informed(next http.Handler) http.Handler {
 }
 
 // lifetime bounds an ordinary request; a long-running one ends when the server does.
+// Watches, of which there may be very many, see to that themselves.
 func (s *Server) lifetime(r *http.Request, info *request.Info) (context.Context, context.CancelFunc, error) {
+	if info.Verb == "watch" {
+		return r.Context(), func() {}, nil
+	}
 	if info.LongRunning() {
 		ctx, cancel := context.WithCancel(r.Context())
 		stop := context.AfterFunc(s.draining, cancel)

@@ -86,18 +86,12 @@ func TestPanicIsAnAnswer(t *testing.T) {
 func TestLongRunningEndsWithTheServer(t *testing.T) {
 	s := &Server{patience: standardPatience}
 	s.draining, s.drain = context.WithCancel(t.Context())
-	var long, short context.Context
 	s.informed(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if request.InfoFrom(r.Context()).Verb == "watch" {
-			long = r.Context()
-			s.drain()
-			<-long.Done()
-		} else {
-			short = r.Context()
-		}
-	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/pods?watch=1", nil))
+		s.drain()
+		<-r.Context().Done()
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/namespaces/n/pods/p/log?follow=1", nil))
 	s.informed(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		short = r.Context()
+		short := r.Context()
 		if short.Err() != nil {
 			t.Error("an ordinary request must outlive the drain")
 		}

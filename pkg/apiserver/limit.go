@@ -30,31 +30,40 @@ func (s *Server) limited(next http.Handler) http.Handler {
 			http.Error(w, "Too many requests, please try again later.", http.StatusTooManyRequests)
 			return
 		}
-		defer leave()
-		switch {
-		case !state.Info.LongRunning():
-		case state.Info.Verb == "watch":
-			w = &leaver{ResponseWriter: w, leave: leave}
-		default:
+		if state.Info.LongRunning() && state.Info.Verb != "watch" {
 			leave()
+			next.ServeHTTP(w, r)
+			return
+		}
+		l := &leaver{ResponseWriter: w, leave: leave}
+		defer l.done()
+		if state.Info.Verb == "watch" {
+			w = l
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// leaver is a ResponseWriter that says when the answer begins.
+// leaver is a ResponseWriter that leaves when the answer begins.
 type leaver struct {
 	http.ResponseWriter
-	leave func() // may be called often
+	leave func() // nil: it has left, and a watch keeps nothing of it
+}
+
+func (l *leaver) done() {
+	if l.leave != nil {
+		l.leave()
+		l.leave = nil
+	}
 }
 
 func (l *leaver) WriteHeader(code int) {
-	l.leave()
+	l.done()
 	l.ResponseWriter.WriteHeader(code)
 }
 
 func (l *leaver) Write(data []byte) (int, error) {
-	l.leave()
+	l.done()
 	return l.ResponseWriter.Write(data)
 }
 

@@ -81,14 +81,15 @@ func New(c Config) (*Server, error) {
 	if c.Authenticator == nil || c.Authorizer == nil || c.Admission == nil || c.Store == nil || c.Scheme == nil {
 		return nil, errors.New("the server needs a store, a scheme, an authenticator, an authorizer and admission")
 	}
+	draining, drain := context.WithCancel(context.Background())
 	resources, err := rest.NewHandler(rest.Config{Resources: c.Resources, Store: c.Store, Scheme: c.Scheme, Authorizer: c.Authorizer, Admission: c.Admission,
-		Listers: c.Listers, Actions: c.Actions, Connectors: c.Connectors, Companions: c.Companions})
+		Listers: c.Listers, Actions: c.Actions, Connectors: c.Connectors, Companions: c.Companions, Draining: draining.Done()})
 	if err != nil {
+		drain()
 		return nil, err
 	}
-	s := &Server{Config: c, patience: standardPatience, resources: resources, hooked: make([]atomic.Bool, len(c.PostStart))}
-	s.draining, s.drain = context.WithCancel(context.Background())
-	return s, nil
+	return &Server{Config: c, patience: standardPatience, resources: resources, hooked: make([]atomic.Bool, len(c.PostStart)),
+		draining: draining, drain: drain}, nil
 }
 
 // Handler returns the whole chain, for tests that need no listener.

@@ -46,7 +46,7 @@ type output struct {
 }
 
 // outputs holds buffers between flushes: most connections are idle most of the time.
-var outputs = sync.Pool{New: func() any { return new(make([]byte, 0, frameSize)) }}
+var outputs = sync.Pool{New: func() any { return new(make([]byte, 0, frameSize/4)) }}
 
 // Write adds a frame that is not DATA.
 func (o *output) Write(frame []byte) (int, error) {

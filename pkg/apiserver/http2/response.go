@@ -39,7 +39,12 @@ type response struct {
 
 var bodies = sync.Pool{New: func() any { return new([held]byte) }}
 
-func (w *response) Header() http.Header { return w.header }
+func (w *response) Header() http.Header {
+	if w.header == nil {
+		w.header = http.Header{}
+	}
+	return w.header
+}
 
 func (w *response) WriteHeader(status int) {
 	if w.status != 0 {
@@ -164,8 +169,12 @@ func (w *response) FlushError() error {
 	c := w.stream.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	first := !w.begun
 	err := w.begin(nil, false)
 	w.release()
+	if first && len(w.trails) == 0 && w.trailers() == nil {
+		w.header = nil // it may be kept for long; what is still to be set are trailers
+	}
 	if err == nil {
 		c.flush(true)
 	}

@@ -54,6 +54,7 @@ type Config struct {
 	Connectors map[string]http.Handler // "pods/log"; authorized, and audited as any request
 	Companions map[string]Companion    // "services"
 
+	Draining <-chan struct{} // closed: watches end. May be nil
 }
 
 // Handler serves all resource paths. It is safe for concurrent use.
@@ -229,6 +230,8 @@ func (c *call) allowed() bool {
 		return false
 	}
 	switch {
+	case c.sub != nil && c.info.Subresource == "proxy" && c.r.Method == http.MethodOptions:
+		return true
 	case c.sub != nil:
 		return slices.Contains(c.sub.Verbs, verb)
 	case verb == "watch": // the route of lists; see watch

@@ -42,9 +42,7 @@ func (c *call) watch() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, watchTime(options))
-	defer cancel()
-	watcher, err := c.collection.Watch(ctx, query)
+	watcher, err := c.collection.Watch(c.ctx, query)
 	var future *storage.FutureError
 	if err != nil && !errors.Is(err, storage.ErrExpired) && !(query.InitialEvents && errors.As(err, &future)) {
 		return err
@@ -108,7 +106,8 @@ func watchTime(options *internalversion.ListOptions) time.Duration {
 // with all there is, with "0" with all that is cached, except when the client
 // wants none of it.
 func (c *call) watchOptions(options *internalversion.ListOptions) (query storage.WatchOptions, err error) {
-	query = storage.WatchOptions{Namespace: c.namespace, Predicate: predicate(options), Bookmarks: options.AllowWatchBookmarks}
+	query = storage.WatchOptions{Namespace: c.namespace, Predicate: predicate(options), Bookmarks: options.AllowWatchBookmarks,
+		Until: time.Now().Add(watchTime(options)), Stop: c.Draining}
 	query.Revision, err = revision(options.ResourceVersion, storage.Consistent)
 	if options.SendInitialEvents != nil {
 		query.InitialEvents, query.OnlyChanges = *options.SendInitialEvents, !*options.SendInitialEvents
