@@ -129,12 +129,12 @@ func TestValidatePolicies(t *testing.T) {
 		{ValidatingAdmissionPolicy, validating(`validations: [{expression: "request.nope", message: "a\nb", reason: Nope, messageExpression: "1"}, {expression: " ", message: " "}]`), []string{
 			"spec.validations[0].expression: Invalid value: \"request.nope\": compilation failed: ERROR: <input>:1:8: undefined field 'nope'\n | request.nope\n | .......^",
 			`spec.validations[0].messageExpression: Invalid value: "1": must evaluate to string but got int`,
-			`spec.validations[0].message: Invalid value: "a\nb": message must not contain line breaks`,
+			`spec.validations[0].message: Invalid value: "a\nb": must not contain line breaks`,
 			`spec.validations[0].reason: Unsupported value: "Nope": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"`,
 			`spec.validations[1].expression: Required value: expression is not specified`,
-			`spec.validations[1].message: Invalid value: " ": message must be non-empty if specified`}},
+			`spec.validations[1].message: Invalid value: " ": must be non-empty if specified`}},
 		{ValidatingAdmissionPolicy, validating(`variables: [{name: a, expression: "1"}, {name: b, expression: "variables.a + 1"}, {name: in, expression: "x"}], validations: [{expression: "variables.b == 'x'"}]`), []string{
-			`spec.variables[2].name: Invalid value: "in": name is not a valid CEL identifier`,
+			`spec.variables[2].name: Invalid value: "in": must be a valid CEL identifier`,
 			"spec.variables[2].expression: Invalid value: \"x\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'x' (in container '')\n | x\n | ^",
 			"spec.validations[0].expression: Invalid value: \"variables.b == 'x'\": compilation failed: ERROR: <input>:1:13: found no matching overload for '_==_' applied to '(int, string)'\n | variables.b == 'x'\n | ............^"}},
 		{ValidatingAdmissionPolicy, validating(`paramKind: {apiVersion: a/b/c}, auditAnnotations: [{key: k, valueExpression: "1"}, {key: k, valueExpression: "params.x ? 'a' : 'b'"}]`), []string{

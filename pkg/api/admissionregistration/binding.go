@@ -89,7 +89,7 @@ var MutatingAdmissionPolicyBinding = &api.Resource{
 var bindingColumns = []metav1.TableColumnDefinition{
 	api.NameColumn,
 	api.Column("PolicyName", "string", "PolicyName indicates the policy definition which the policy binding binded to"),
-	api.Column("ParamRef", "string", "ParamRef indicates the param resource which sets the configration param"),
+	api.Column("ParamRef", "string", "ParamRef indicates the param resource which sets the configuration param"),
 	api.AgeColumn,
 }
 

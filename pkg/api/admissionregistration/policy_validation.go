@@ -161,7 +161,7 @@ func (c *policyCheck) variableList(variables []admissionregistrationv1.Variable,
 		if strings.TrimSpace(v.Name) == "" {
 			errs = append(errs, field.Required(path.Child("name"), "name is not specified"))
 		} else if !identifier.MatchString(v.Name) || slices.Contains(reserved, v.Name) {
-			errs = append(errs, field.Invalid(path.Child("name"), v.Name, "name is not a valid CEL identifier"))
+			errs = append(errs, field.Invalid(path.Child("name"), v.Name, "must be a valid CEL identifier"))
 		}
 		if strings.TrimSpace(v.Expression) == "" {
 			errs = append(errs, field.Required(path.Child("expression"), "expression is not specified"))
@@ -189,9 +189,9 @@ func (c *policyCheck) validation(v *admissionregistrationv1.Validation, k knows,
 	}
 	switch message := strings.TrimSpace(v.Message); {
 	case v.Message != "" && message == "":
-		errs = append(errs, field.Invalid(path.Child("message"), v.Message, "message must be non-empty if specified"))
+		errs = append(errs, field.Invalid(path.Child("message"), v.Message, "must be non-empty if specified"))
 	case strings.ContainsAny(message, "\n\r"):
-		errs = append(errs, field.Invalid(path.Child("message"), v.Message, "message must not contain line breaks"))
+		errs = append(errs, field.Invalid(path.Child("message"), v.Message, "must not contain line breaks"))
 	}
 	if v.Reason != nil {
 		errs = append(errs, check.OneOf(*v.Reason, path.Child("reason"), metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonRequestEntityTooLarge)...)

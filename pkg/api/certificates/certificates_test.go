@@ -75,6 +75,9 @@ func TestValidateRequest(t *testing.T) {
 		apitest.Errors(t, name, validateRequest(csr), want...)
 	}
 	check("valid", func(*certificatesv1.CertificateSigningRequestSpec) {})
+	csr := validRequest(t)
+	csr.Name = "a/b"
+	apitest.Errors(t, "a name of two parts", validateRequest(csr), `metadata.name: Invalid value: "a/b": may not contain '/'`)
 	check("usages", func(s *certificatesv1.CertificateSigningRequestSpec) {
 		s.Usages = []certificatesv1.KeyUsage{"any", "any", "fun"}
 	}, `spec.usages[2]: Unsupported value: "fun": supported values: "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment", "decipher only", "digital signature", "email protection", "encipher only", "ipsec end system", "ipsec tunnel", "ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime", "server auth", "signing", "timestamping"`,

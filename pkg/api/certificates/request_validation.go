@@ -10,6 +10,7 @@ import (
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
+	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -48,8 +49,14 @@ func rulesFor(csr, old *certificatesv1.CertificateSigningRequest) requestRules {
 	}
 }
 
+// validateRequest looks at the name, which may be anything that can be a part of a
+// path, if all else is right.
 func validateRequest(obj api.Object) field.ErrorList {
-	return requestRules{}.request(obj.(*certificatesv1.CertificateSigningRequest))
+	errs := requestRules{}.request(obj.(*certificatesv1.CertificateSigningRequest))
+	if len(errs) == 0 {
+		errs = check.Text(obj.GetName(), field.NewPath("metadata", "name"), pathvalidation.IsValidPathSegmentName)
+	}
+	return errs
 }
 
 func validateRequestUpdate(obj, old api.Object) field.ErrorList {

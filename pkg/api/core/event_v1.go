@@ -99,7 +99,9 @@ func validateEventV1Update(obj, old api.Object) field.ErrorList {
 		errs = append(errs, validateEventSeries(e)...)
 	}
 	fixed := func(name string, now, before any) {
-		errs = append(errs, apivalidation.ValidateImmutableField(now, before, field.NewPath(name))...)
+		if !equality.Semantic.DeepEqual(now, before) {
+			errs = append(errs, field.Invalid(field.NewPath(name), api.Internal(now), apivalidation.FieldImmutableErrorMsg))
+		}
 	}
 	fixed("involvedObject", e.InvolvedObject, was.InvolvedObject)
 	fixed("reason", e.Reason, was.Reason)

@@ -42,7 +42,7 @@ func validateConditionTypes(types []string) (errs field.ErrorList) {
 			errs = append(errs, field.Duplicate(path, name))
 		}
 		if name == "" {
-			errs = append(errs, field.Required(path, "must not be empty"))
+			errs = append(errs, field.Required(path, ""))
 		}
 	}
 	return errs

@@ -10,19 +10,20 @@ import (
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 )
 
 func validatePriorityLevelUpdate(obj, _ api.Object) field.ErrorList {
 	return validatePriorityLevel(obj)
 }
 
+// validatePriorityLevel says last what upstream reads off the tags of the types.
 func validatePriorityLevel(obj api.Object) field.ErrorList {
 	level, path := obj.(*flowcontrolv1.PriorityLevelConfiguration), field.NewPath("spec")
-	check := &levelCheck{}
-	errs := check.spec(&level.Spec, level.Name, path)
+	errs := validateLevelSpec(&level.Spec, level.Name, path)
 	errs = append(errs, validateFixedLevel(level, path)...)
 	errs = append(errs, validatePriorityLevelStatus(obj, nil)...)
-	return append(errs, check.missing...)
+	return append(errs, validateMembers(&level.Spec, path)...)
 }
 
 // validateFixedLevel checks that a mandatory level is as it must be. The shares
@@ -51,42 +52,56 @@ func validatePriorityLevelStatus(obj, _ api.Object) field.ErrorList {
 	return validateConditionTypes(types)
 }
 
-// levelCheck validates a priority level.
-type levelCheck struct {
-	// missing are the errors that upstream reads off the tags of the types. They come last.
-	missing field.ErrorList
-}
+const (
+	exempt  = flowcontrolv1.PriorityLevelEnablementExempt
+	limited = flowcontrolv1.PriorityLevelEnablementLimited
+	queue   = flowcontrolv1.LimitResponseTypeQueue
+	reject  = flowcontrolv1.LimitResponseTypeReject
+)
 
-func (c *levelCheck) require(path *field.Path) field.ErrorList {
-	c.missing = append(c.missing, field.Required(path, ""))
-	return nil
-}
-
-func (c *levelCheck) spec(spec *flowcontrolv1.PriorityLevelConfigurationSpec, name string, path *field.Path) (errs field.ErrorList) {
-	const exempt, limited = flowcontrolv1.PriorityLevelEnablementExempt, flowcontrolv1.PriorityLevelEnablementLimited
+func validateLevelSpec(spec *flowcontrolv1.PriorityLevelConfigurationSpec, name string, path *field.Path) (errs field.ErrorList) {
 	if (name == flowcontrolv1.PriorityLevelConfigurationNameExempt) != (spec.Type == exempt) {
-		errs = append(errs, field.Invalid(path.Child("type"), spec.Type, "type must be 'Exempt' if and only if name is 'exempt'"))
+		errs = append(errs, field.Invalid(path.Child("type"), spec.Type, "must be 'Exempt' if and only if `name` is 'exempt'"))
 	}
-	switch spec.Type {
-	case exempt:
-		if spec.Limited != nil {
-			errs = append(errs, field.Forbidden(path.Child("limited"), "must be nil if the type is not Limited"))
-		}
-		if spec.Exempt != nil {
-			errs = append(errs, validateExempt(spec.Exempt, path.Child("exempt"))...)
-		}
-	case limited:
-		if spec.Exempt != nil {
-			errs = append(errs, field.Forbidden(path.Child("exempt"), "must be nil if the type is Limited"))
-		}
-		if spec.Limited == nil {
-			return append(errs, c.require(path.Child("limited"))...)
-		}
-		errs = append(errs, c.limited(spec.Limited, path.Child("limited"))...)
-	case "":
-		errs = append(errs, c.require(path.Child("type"))...)
-	default:
-		errs = append(errs, field.NotSupported(path.Child("type"), spec.Type, []flowcontrolv1.PriorityLevelEnablement{exempt, limited}))
+	switch {
+	case spec.Type == exempt && spec.Exempt != nil:
+		errs = append(errs, validateExempt(spec.Exempt, path.Child("exempt"))...)
+	case spec.Type == limited && spec.Limited != nil:
+		errs = append(errs, validateLimited(spec.Limited, path.Child("limited"))...)
+	case spec.Type != "":
+		errs = append(errs, check.OneOf(spec.Type, path.Child("type"), exempt, limited)...)
+	}
+	return errs
+}
+
+// validateMembers holds that the type of each union says which of its members is there.
+func validateMembers(spec *flowcontrolv1.PriorityLevelConfigurationSpec, path *field.Path) (errs field.ErrorList) {
+	forbid := func(path *field.Path) { errs = append(errs, field.Forbidden(path, "")) }
+	require := func(path *field.Path) { errs = append(errs, field.Required(path, "")) }
+	if spec.Type != exempt && spec.Exempt != nil {
+		forbid(path.Child("exempt"))
+	}
+	switch at := path.Child("limited"); {
+	case spec.Type == limited && spec.Limited == nil:
+		require(at)
+	case spec.Type != limited && spec.Limited != nil:
+		forbid(at)
+	}
+	if spec.Type == "" {
+		require(path.Child("type"))
+	}
+	if spec.Limited == nil {
+		return errs
+	}
+	response, at := &spec.Limited.LimitResponse, path.Child("limited", "limitResponse")
+	switch queuing := at.Child("queuing"); {
+	case response.Type == queue && response.Queuing == nil:
+		require(queuing)
+	case response.Type != queue && response.Queuing != nil:
+		forbid(queuing)
+	}
+	if response.Type == "" {
+		require(at.Child("type"))
 	}
 	return errs
 }
@@ -105,11 +120,11 @@ func validateLendable(percent *int32, path *field.Path) field.ErrorList {
 	return field.ErrorList{field.Invalid(path.Child("lendablePercent"), *percent, "must be between 0 and 100, inclusive")}
 }
 
-func (c *levelCheck) limited(limited *flowcontrolv1.LimitedPriorityLevelConfiguration, path *field.Path) (errs field.ErrorList) {
+func validateLimited(limited *flowcontrolv1.LimitedPriorityLevelConfiguration, path *field.Path) (errs field.ErrorList) {
 	if shares := ptr.Deref(limited.NominalConcurrencyShares, 0); shares < 0 {
 		errs = append(errs, field.Invalid(path.Child("nominalConcurrencyShares"), shares, "must be a non-negative integer"))
 	}
-	errs = append(errs, c.response(&limited.LimitResponse, path.Child("limitResponse"))...)
+	errs = append(errs, validateResponse(&limited.LimitResponse, path.Child("limitResponse"))...)
 	errs = append(errs, validateLendable(limited.LendablePercent, path)...)
 	if percent := limited.BorrowingLimitPercent; percent != nil && *percent < 0 {
 		errs = append(errs, field.Invalid(path.Child("borrowingLimitPercent"), *percent, "if specified, must be a non-negative integer"))
@@ -117,25 +132,14 @@ func (c *levelCheck) limited(limited *flowcontrolv1.LimitedPriorityLevelConfigur
 	return errs
 }
 
-func (c *levelCheck) response(response *flowcontrolv1.LimitResponse, path *field.Path) field.ErrorList {
-	const queue, reject = flowcontrolv1.LimitResponseTypeQueue, flowcontrolv1.LimitResponseTypeReject
-	queuing := path.Child("queuing")
-	switch response.Type {
-	case reject:
-		if response.Queuing != nil {
-			return field.ErrorList{field.Forbidden(queuing, "must be nil if limited.limitResponse.type is not Limited")}
-		}
-		return nil
-	case queue:
-		if response.Queuing == nil {
-			return c.require(queuing)
-		}
-		return validateQueuing(response.Queuing, queuing)
-	case "":
-		return c.require(path.Child("type"))
-	default:
-		return field.ErrorList{field.NotSupported(path.Child("type"), response.Type, []flowcontrolv1.LimitResponseType{queue, reject})}
+func validateResponse(response *flowcontrolv1.LimitResponse, path *field.Path) field.ErrorList {
+	switch {
+	case response.Type == queue && response.Queuing != nil:
+		return validateQueuing(response.Queuing, path.Child("queuing"))
+	case response.Type != "":
+		return check.OneOf(response.Type, path.Child("type"), queue, reject)
 	}
+	return nil
 }
 
 // Bounds of a level's queues: how many there may be, and how many bits of a hash

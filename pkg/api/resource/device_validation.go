@@ -63,17 +63,17 @@ var semantic = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)` +
 func (c *check) attribute(a *resourcev1.DeviceAttribute, path *field.Path) {
 	var set []string
 	if a.IntValue != nil {
-		set = append(set, "`int`")
+		set = append(set, "int")
 	}
 	if a.BoolValue != nil {
-		set = append(set, "`bool`")
+		set = append(set, "bool")
 	}
 	if a.StringValue != nil {
-		set = append(set, "`string`")
+		set = append(set, "string")
 		c.add(validateValueLength(*a.StringValue, path.Child("string"))...)
 	}
 	if a.VersionValue != nil {
-		set = append(set, "`version`")
+		set = append(set, "version")
 		path := path.Child("version")
 		if !semantic.MatchString(*a.VersionValue) {
 			c.add(field.Invalid(path, *a.VersionValue, "must be a string compatible with semver.org spec 2.0.0"))

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/apitest"
 )
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -51,6 +52,12 @@ func texts[E error](errs []E) (out []string) {
 		out = append(out, err.Error())
 	}
 	return out
+}
+
+func TestValidateTemplate(t *testing.T) {
+	apitest.Create(t, ResourceClaimTemplate, `spec: {metadata: {labels: {a: b}, name: c, finalizers: [d/e]}, spec: {devices: {requests: [{name: r, exactly: {}}]}}}`,
+		"spec.metadata.name: Forbidden: cannot be set", "spec.metadata.finalizers: Forbidden: cannot be set",
+		"spec.spec.devices.requests[0].exactly.deviceClassName: Required value")
 }
 
 func TestValidateClaim(t *testing.T) {
@@ -132,7 +139,7 @@ func TestClaimStatus(t *testing.T) {
 			`status.allocation.devices.results[0].pool: Invalid value: "a//b": segment 1: must not be empty`,
 			`status.allocation.devices.config[0].source: Required value`}},
 		{allocation, allocation + `, devices: [{driver: d.io, pool: p, device: z, networkData: {ips: [nope]}}]`, []string{
-			`status.devices[0]: Invalid value: "d.io/p/z": must be an allocated device in the claim`,
+			`status.devices[0]: Invalid value: {"Driver":"d.io","Pool":"p","Device":"z","ShareID":""}: must be an allocated device in the claim`,
 			`status.devices[0].networkData.ips[0]: Invalid value: "nope": must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)`}},
 	} {
 		before, body := decoded(t, ResourceClaim, spec+c.before+`}}`), decoded(t, ResourceClaim, spec+c.after+`}}`)
@@ -186,7 +193,7 @@ func TestValidateSlice(t *testing.T) {
 			`spec.devices[0].attributes: Invalid value: "a/b/c": must not contain more than one slash`,
 			`spec.devices[0].attributes[c].version: Invalid value: "1.2": must be a string compatible with semver.org spec 2.0.0`,
 			"spec.devices[0].attributes[e]: Invalid value: \"\": must specify one of: `int`, `bool`, `string`, `version`, `ints`, `bools`, `strings`, `versions`",
-			"spec.devices[0].attributes[f]: Invalid value: \"{`int`, `bool`}\": must specify exactly one of: `int`, `bool`, `string`, `version`, `ints`, `bools`, `strings`, `versions`"}},
+			"spec.devices[0].attributes[f]: Invalid value: \"{int, bool}\": must specify exactly one of: `int`, `bool`, `string`, `version`, `ints`, `bools`, `strings`, `versions`"}},
 		{device(`, nodeName: n`), []string{
 			"spec.devices[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec"}},
 		{`spec: {` + head + `perDeviceNodeSelection: true, devices: [{name: x}]}`, []string{

@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -38,7 +37,7 @@ var ResourceClaimTemplate = &api.Resource{
 	},
 	Validate: func(obj api.Object) field.ErrorList {
 		spec, path := &obj.(*resourcev1.ResourceClaimTemplate).Spec, field.NewPath("spec")
-		c := &check{errs: validateTemplateMeta(&spec.ObjectMeta, path.Child("metadata"))}
+		c := &check{errs: api.ValidateTemplateMeta(&spec.ObjectMeta, path.Child("metadata"))}
 		c.claim(&spec.Spec.Devices, path.Child("spec", "devices"))
 		return c.all()
 	},
@@ -59,10 +58,4 @@ var ResourceClaimTemplate = &api.Resource{
 	Row: func(obj api.Object, now time.Time) []any {
 		return []any{obj.GetName(), api.Age(obj.GetCreationTimestamp(), now)}
 	},
-}
-
-// validateTemplateMeta checks what the claims are to be labelled and annotated with.
-func validateTemplateMeta(meta *metav1.ObjectMeta, path *field.Path) field.ErrorList {
-	errs := apivalidation.ValidateAnnotations(meta.Annotations, path.Child("annotations"))
-	return append(errs, metav1validation.ValidateLabels(meta.Labels, path.Child("labels"))...)
 }

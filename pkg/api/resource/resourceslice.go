@@ -56,7 +56,7 @@ var ResourceSlice = &api.Resource{
 	},
 	Row: func(obj api.Object, now time.Time) []any {
 		slice := obj.(*resourcev1.ResourceSlice)
-		return []any{slice.Name, slice.Spec.NodeName, slice.Spec.Driver, slice.Spec.Pool.Name, api.Age(slice.CreationTimestamp, now)}
+		return []any{slice.Name, ptr.Deref(slice.Spec.NodeName, ""), slice.Spec.Driver, slice.Spec.Pool.Name, api.Age(slice.CreationTimestamp, now)}
 	},
 
 	Fields: func(obj api.Object) fields.Set {

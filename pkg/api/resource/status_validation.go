@@ -64,30 +64,18 @@ func (c *check) reservedFor(refs []resourcev1.ResourceClaimConsumerReference, pa
 	}
 }
 
-// sharedID names a device, or a share of one.
-type sharedID struct {
-	deviceID
-	share string
-}
-
-// String is upstream's form, which errors show.
-func (id sharedID) String() string {
-	text := id.driver + "/" + id.pool + "/" + id.device
-	if id.share != "" {
-		text += "/" + id.share
-	}
-	return text
-}
+// sharedID names a device, or a share of one, as errors show it.
+type sharedID struct{ Driver, Pool, Device, ShareID string }
 
 func sharedIDOf(d resourcev1.AllocatedDeviceStatus) sharedID {
-	return sharedID{deviceID{d.Driver, d.Pool, d.Device}, ptr.Deref(d.ShareID, "")}
+	return sharedID{d.Driver, d.Pool, d.Device, ptr.Deref(d.ShareID, "")}
 }
 
 func (c *check) devices(status *resourcev1.ResourceClaimStatus, path *field.Path) {
 	known := map[sharedID]bool{}
 	if a := status.Allocation; a != nil {
 		for _, r := range a.Devices.Results {
-			known[sharedID{deviceID{r.Driver, r.Pool, r.Device}, string(ptr.Deref(r.ShareID, ""))}] = true
+			known[sharedID{r.Driver, r.Pool, r.Device, string(ptr.Deref(r.ShareID, ""))}] = true
 		}
 	}
 	unique(status.Devices, sharedIDOf, asAny, path, c.tag)
@@ -104,7 +92,7 @@ func (c *check) device(d *resourcev1.AllocatedDeviceStatus, known map[sharedID]b
 		c.tagUUID(*d.ShareID, path.Child("shareID"))
 	}
 	if id := sharedIDOf(*d); !known[id] {
-		c.add(field.Invalid(path, id.String(), "must be an allocated device in the claim"))
+		c.add(field.Invalid(path, id, "must be an allocated device in the claim"))
 	}
 	conditions := path.Child("conditions")
 	fits(len(d.Conditions), resourcev1.AllocatedDeviceStatusMaxConditions, conditions, c.add)
