@@ -20,7 +20,7 @@ func TestComponentStatuses(t *testing.T) {
 		{"select by label", "GET", all + "?labelSelector=a%3Db", "", nil, 200, map[string]any{"items.0": nil}, nil},
 		{"table", "GET", all, "", []string{tableType}, 200, map[string]any{"columnDefinitions.1.name": "Status", "rows.2.cells.1": "Healthy"}, nil},
 		{"get", "GET", all + "/etcd-0", "", nil, 200, map[string]any{"kind": "ComponentStatus", "apiVersion": "v1", "conditions.0.type": "Healthy"}, []string{deprecatedStatus}},
-		{"get another", "GET", all + "/none", "", nil, 404, map[string]any{"message": `componentstatuses "none" not found`}, nil},
+		{"get another", "GET", all + "/none", "", nil, 404, map[string]any{"message": `componentstatus "none" not found`}, nil},
 		{"create", "POST", all, "{}", nil, 405, nil, nil},
 		{"watch", "GET", all + "?watch=1", "", nil, 405, nil, nil},
 	})

@@ -96,11 +96,14 @@ func (b Bearer) AuthenticateToken(ctx context.Context, token string, audiences [
 }
 
 func bearerToken(r *http.Request) string {
-	scheme, token, found := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
-	if !found || !strings.EqualFold(scheme, "bearer") {
+	parts := strings.Split(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+	if len(parts) < 2 || !strings.EqualFold(parts[0], "bearer") {
 		return ""
 	}
-	return strings.TrimSpace(token)
+	if parts[1] == "" {
+		request.From(r.Context()).Warn("the provided Authorization header contains extra space before the bearer token, and is ignored")
+	}
+	return parts[1]
 }
 
 // known makes the user that authentication returns for a credential.

@@ -110,7 +110,7 @@ func TestTokenFile(t *testing.T) {
 			t.Errorf("%q: %+v, %v, %v", header, user, ok, err)
 		}
 	}
-	for _, header := range []string{"", "Basic c2VjcmV0", "Bearer", "Bearer  "} {
+	for _, header := range []string{"", "Basic c2VjcmV0", "Bearer", "Bearer  ", "Bearer  secret"} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", header)
 		if _, ok, err := bearer.Authenticate(r); ok || err != nil {

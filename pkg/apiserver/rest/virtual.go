@@ -3,9 +3,11 @@ package rest
 import (
 	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/apiserver/wire"
@@ -24,7 +26,7 @@ func (c *call) getVirtual(media wire.Media, tables *metav1.TableOptions) error {
 			return c.answer(http.StatusOK, c.kind, media, tables, wire.Fresh{Object: obj})
 		}
 	}
-	return storage.ErrNotFound
+	return apierrors.NewNotFound(schema.GroupResource{Group: c.resource.Group, Resource: c.resource.Singular}, c.info.Name)
 }
 
 func (c *call) listVirtual(media wire.Media, tables *metav1.TableOptions, wanted storage.Predicate) error {
