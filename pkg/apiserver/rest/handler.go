@@ -232,8 +232,6 @@ func (c *call) allowed() bool {
 	switch {
 	case c.sub != nil && c.info.Subresource == "proxy" && c.r.Method == http.MethodOptions:
 		return true
-	case c.sub != nil && c.info.Subresource == "proxy" && c.r.Method == http.MethodOptions:
-		return true
 	case c.sub != nil:
 		return slices.Contains(c.sub.Verbs, verb)
 	case verb == "watch": // the route of lists; see watch
