@@ -35,3 +35,13 @@ func TestJudge(t *testing.T) {
 		t.Errorf("headers: %q", got)
 	}
 }
+
+// TestExcept: a step names the values that differ, and only those are let pass.
+func TestExcept(t *testing.T) {
+	found := []string{`.body.value.items[3].metadata.managedFields: upstream [], ours nothing`, `.code: upstream 200, ours 201`}
+	s := step{Except: map[string]string{"items.metadata.managedFields": "why", "metadata": "why"}}
+	rest, unused := s.except(found)
+	if !slices.Equal(rest, found[1:]) || !slices.Equal(unused, []string{"metadata"}) {
+		t.Errorf("%q are left and %q unused", rest, unused)
+	}
+}
