@@ -12,6 +12,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/check"
+	"slowmo/pkg/api/core/poddefaults"
 )
 
 // Bind assigns a pod to a node, once: what the scheduler does.
@@ -24,6 +25,7 @@ func Bind(ctx context.Context, pod *corev1.Pod, binding *corev1.Binding) error {
 	pod.Spec.NodeName = binding.Target.Name
 	pod.Status.NominatedNodeName = ""
 	pod.Annotations = merge(pod.Annotations, binding.Annotations)
+	poddefaults.DropInitAnnotations(pod.Annotations)
 	pod.Labels = merge(pod.Labels, binding.Labels)
 	setPodCondition(pod, corev1.PodCondition{
 		Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: api.Now(ctx),

@@ -1,8 +1,7 @@
 package poddefaults
 
 import (
-	"strings"
-
+	"github.com/distribution/reference"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -110,14 +109,12 @@ func defaultContainer(c *corev1.Container) {
 
 // pullPolicy is Always for the tag latest, named or implied, because it moves.
 func pullPolicy(image string) corev1.PullPolicy {
-	if image == "" || strings.Contains(image, "@") {
-		if name, _, _ := strings.Cut(image, "@"); !strings.HasSuffix(name, ":latest") {
-			return corev1.PullIfNotPresent
-		}
-		return corev1.PullAlways
+	name, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return corev1.PullIfNotPresent
 	}
-	name := image[strings.LastIndex(image, "/")+1:]
-	if _, tag, tagged := strings.Cut(name, ":"); tagged && tag != "latest" {
+	tagged, ok := reference.TagNameOnly(name).(reference.Tagged)
+	if !ok || tagged.Tag() != "latest" {
 		return corev1.PullIfNotPresent
 	}
 	return corev1.PullAlways

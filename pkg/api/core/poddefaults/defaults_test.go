@@ -80,7 +80,10 @@ func TestPullPolicy(t *testing.T) {
 		"registry.example:5000/nginx":    corev1.PullAlways,
 		"registry.example:5000/nginx:1":  corev1.PullIfNotPresent,
 		"nginx@sha256:0123456789abcdef0": corev1.PullIfNotPresent,
-		"":                               corev1.PullIfNotPresent,
+		"nginx:latest@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef": corev1.PullAlways,
+		"":       corev1.PullIfNotPresent,
+		"Nginx":  corev1.PullIfNotPresent,
+		" nginx": corev1.PullIfNotPresent,
 	} {
 		if got := pullPolicy(image); got != want {
 			t.Errorf("%q: got %s, want %s", image, got, want)

@@ -25,9 +25,7 @@ var disabled = []func(*corev1.PodSpec){
 // template, unless old, the spec before (nil for a new one), uses the feature
 // already: a server with the feature on may have stored it.
 func DropDisabled(annotations map[string]string, spec, old *corev1.PodSpec) {
-	for _, key := range initAnnotations {
-		delete(annotations, key)
-	}
+	DropInitAnnotations(annotations)
 	if old != nil && equality.Semantic.DeepEqual(spec, old) {
 		return
 	}
@@ -35,6 +33,13 @@ func DropDisabled(annotations map[string]string, spec, old *corev1.PodSpec) {
 		if old == nil || !changes(drop, old) {
 			drop(spec)
 		}
+	}
+}
+
+// DropInitAnnotations deletes the annotations that were init containers once.
+func DropInitAnnotations(annotations map[string]string) {
+	for _, key := range initAnnotations {
+		delete(annotations, key)
 	}
 }
 

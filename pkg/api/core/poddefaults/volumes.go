@@ -42,9 +42,6 @@ func defaultProjected(p *corev1.ProjectedVolumeSource) {
 		if t := p.Sources[i].ServiceAccountToken; t != nil {
 			setPointer(&t.ExpirationSeconds, int64(3600))
 		}
-		if c := p.Sources[i].PodCertificate; c != nil {
-			setPointer(&c.MaxExpirationSeconds, int32(86400))
-		}
 	}
 }
 

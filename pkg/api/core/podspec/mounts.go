@@ -72,7 +72,7 @@ func validateMountMode(mount *corev1.VolumeMount, security *corev1.SecurityConte
 	}
 	path = path.Child("recursiveReadOnly")
 	if *r != corev1.RecursiveReadOnlyEnabled && *r != corev1.RecursiveReadOnlyIfPossible {
-		return append(errs, check.OneOf(*r, path, corev1.RecursiveReadOnlyDisabled, corev1.RecursiveReadOnlyIfPossible, corev1.RecursiveReadOnlyEnabled)...)
+		return append(errs, check.OneOf(*r, path, corev1.RecursiveReadOnlyDisabled, corev1.RecursiveReadOnlyEnabled, corev1.RecursiveReadOnlyIfPossible)...)
 	}
 	if !mount.ReadOnly {
 		errs = append(errs, field.Forbidden(path, "may only be specified when readOnly is true"))

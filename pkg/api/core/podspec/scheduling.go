@@ -84,7 +84,7 @@ func validateMinDomains(c *corev1.TopologySpreadConstraint, path *field.Path) (e
 		return nil
 	}
 	if *c.MinDomains <= 0 {
-		errs = append(errs, field.Invalid(path, *c.MinDomains, "must be greater than 0"))
+		errs = append(errs, field.Invalid(path, *c.MinDomains, "must be greater than zero"))
 	}
 	if c.WhenUnsatisfiable != corev1.DoNotSchedule {
 		errs = append(errs, field.Invalid(path, *c.MinDomains, fmt.Sprintf("can only use minDomains if whenUnsatisfiable=%s, not %s", corev1.DoNotSchedule, c.WhenUnsatisfiable)))
