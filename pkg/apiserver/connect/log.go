@@ -111,7 +111,11 @@ func logQuery(asked url.Values, pod string) (url.Values, error) {
 		}
 	}
 	var problems field.ErrorList
-	for name, least := range map[string]int64{"tailLines": 0, "limitBytes": 1, "sinceSeconds": 1} {
+	for _, option := range []struct {
+		name  string
+		least int64
+	}{{"tailLines", 0}, {"limitBytes", 1}, {"sinceSeconds", 1}} {
+		name, least := option.name, option.least
 		if asked.Get(name) == "" {
 			continue
 		}
@@ -119,7 +123,7 @@ func logQuery(asked url.Values, pod string) (url.Values, error) {
 		if err != nil {
 			return nil, apierrors.NewBadRequest(err.Error())
 		}
-		if value < least {
+		if value < least && (name != "sinceSeconds" || asked.Get("sinceTime") == "") {
 			problems = append(problems, tooSmall(name, value, least))
 		}
 		query.Set(name, strconv.FormatInt(value, 10))
