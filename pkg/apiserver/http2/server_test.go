@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -71,6 +72,7 @@ func startStandard(t testing.TB, handler http.HandlerFunc) *server {
 
 func (s *server) run(t testing.TB) {
 	s.Config.ErrorLog = log.New(&s.log, "", 0)
+	s.Listener = brief{s.Listener}
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	t.Cleanup(func() {
@@ -78,6 +80,17 @@ func (s *server) run(t testing.TB) {
 		s.Config.Close()
 		s.Close()
 	})
+}
+
+// brief is a listener whose connections hold little of what is not read.
+type brief struct{ net.Listener }
+
+func (b brief) Accept() (net.Conn, error) {
+	conn, err := b.Listener.Accept()
+	if err == nil {
+		err = conn.(*net.TCPConn).SetWriteBuffer(64 << 10)
+	}
+	return conn, err
 }
 
 // shutDown ends the server as a process does that lets requests end.
