@@ -161,9 +161,10 @@ func (s served) watches(collection string) (ops []operation) {
 	return ops
 }
 
-// deleted is what a delete answers: the object, or a status.
+// deleted is what a delete answers: the object, or a status. Upstream says a status
+// of namespaces, which it answers with the object.
 func (s served) deleted() reflect.Type {
-	if s.resource.Grace != nil || s.resource.ReturnDeleted {
+	if (s.resource.Grace != nil || s.resource.ReturnDeleted) && s.resource.Kind != "Namespace" {
 		return s.object
 	}
 	return statusType
