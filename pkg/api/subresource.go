@@ -3,16 +3,40 @@ package api
 import (
 	"context"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Status returns the status subresource of a kind. put takes what a status
-// write may change, the status and the metadata, from body into parent.
+// Status returns the status subresource of a kind. put takes from the body what a
+// write may change beside the metadata, which come along. validate answers for the
+// outcome; nil means the resource's ValidateUpdate.
 //
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#status-subresource
-func Status(put func(ctx context.Context, parent, body Object) error) Subresource {
-	return Subresource{Name: "status", Verbs: []string{"get", "patch", "update"}, Put: put}
+func Status[T Object](put func(ctx context.Context, to, from T), validate func(obj, old Object) field.ErrorList) Subresource {
+	return Subresource{Name: "status", Verbs: []string{"get", "patch", "update"}, Validate: validate,
+		Put: func(ctx context.Context, parent, body Object) error {
+			put(ctx, parent.(T), body.(T))
+			*metaOf(parent) = *metaOf(body)
+			return nil
+		},
+	}
+}
+
+// StatusAlone is Status for a kind whose metadata such a write leaves as they are.
+func StatusAlone[T Object](put func(ctx context.Context, to, from T), validate func(obj, old Object) field.ErrorList) Subresource {
+	status := Status(put, validate)
+	status.ResetFields = []string{"metadata", "spec"}
+	status.Put = func(ctx context.Context, parent, body Object) error {
+		put(ctx, parent.(T), body.(T))
+		parent.SetManagedFields(body.GetManagedFields())
+		return nil
+	}
+	return status
+}
+
+func metaOf(obj Object) *metav1.ObjectMeta {
+	return obj.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta)
 }
 
 // Connect returns a subresource that is a connection or an action, which the

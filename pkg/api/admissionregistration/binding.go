@@ -1,12 +1,10 @@
 package admissionregistration
 
 import (
-	"context"
 	"slices"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,71 +16,75 @@ import (
 	"slowmo/pkg/api/check"
 )
 
+var (
+	validatingBindingParts = api.PartsOf(func(obj *admissionregistrationv1.ValidatingAdmissionPolicyBinding) (*admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec, *api.NoStatus) {
+		return &obj.Spec, nil
+	})
+	mutatingBindingParts = api.PartsOf(func(obj *admissionregistrationv1.MutatingAdmissionPolicyBinding) (*admissionregistrationv1.MutatingAdmissionPolicyBindingSpec, *api.NoStatus) {
+		return &obj.Spec, nil
+	})
+)
+
 // ValidatingAdmissionPolicyBinding is the resource
 // validatingadmissionpolicybindings: where a policy holds, with which parameters,
 // and what happens to those who break it.
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
-var ValidatingAdmissionPolicyBinding = &api.Resource{
-	Group:      admissionregistrationv1.GroupName,
-	Version:    "v1",
-	Kind:       "ValidatingAdmissionPolicyBinding",
-	Plural:     "validatingadmissionpolicybindings",
-	Singular:   "validatingadmissionpolicybinding",
-	Categories: extensions,
-	New:        func() api.Object { return &admissionregistrationv1.ValidatingAdmissionPolicyBinding{} },
-	NewList:    func() runtime.Object { return &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{} },
+var ValidatingAdmissionPolicyBinding = bindings(&api.Resource{
+	Kind:     "ValidatingAdmissionPolicyBinding",
+	Plural:   "validatingadmissionpolicybindings",
+	Singular: "validatingadmissionpolicybinding",
+	New:      func() api.Object { return &admissionregistrationv1.ValidatingAdmissionPolicyBinding{} },
+	NewList:  func() runtime.Object { return &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{} },
 
-	Default: func(obj api.Object) {
-		defaultMatch(obj.(*admissionregistrationv1.ValidatingAdmissionPolicyBinding).Spec.MatchResources)
-	},
-	PrepareCreate: func(_ context.Context, obj api.Object) { obj.SetGeneration(1) },
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		if !equality.Semantic.DeepEqual(old.(*admissionregistrationv1.ValidatingAdmissionPolicyBinding).Spec, obj.(*admissionregistrationv1.ValidatingAdmissionPolicyBinding).Spec) {
-			obj.SetGeneration(old.GetGeneration() + 1)
-		}
-	},
-	Validate:       validateBinding,
-	ValidateUpdate: func(obj, _ api.Object) field.ErrorList { return validateBinding(obj) },
+	PrepareCreate: validatingBindingParts.PrepareCreate,
+	PrepareUpdate: validatingBindingParts.PrepareUpdate,
+	Validate:      validateBinding,
+})
 
-	Columns: bindingColumns,
-	Row: func(obj api.Object, now time.Time) []any {
-		spec := &obj.(*admissionregistrationv1.ValidatingAdmissionPolicyBinding).Spec
-		return []any{obj.GetName(), spec.PolicyName, formatParamRef(spec.ParamRef), api.Age(obj.GetCreationTimestamp(), now)}
-	},
-}
-
-// MutatingAdmissionPolicyBinding is the resource mutatingadmissionpolicybindings:
-// where a mutating policy holds, and with which parameters.
+// MutatingAdmissionPolicyBinding is the resource
+// mutatingadmissionpolicybindings: where a mutating policy holds, and with
+// which parameters.
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
-var MutatingAdmissionPolicyBinding = &api.Resource{
-	Group:      admissionregistrationv1.GroupName,
-	Version:    "v1",
-	Kind:       "MutatingAdmissionPolicyBinding",
-	Plural:     "mutatingadmissionpolicybindings",
-	Singular:   "mutatingadmissionpolicybinding",
-	Categories: extensions,
-	New:        func() api.Object { return &admissionregistrationv1.MutatingAdmissionPolicyBinding{} },
-	NewList:    func() runtime.Object { return &admissionregistrationv1.MutatingAdmissionPolicyBindingList{} },
+var MutatingAdmissionPolicyBinding = bindings(&api.Resource{
+	Kind:     "MutatingAdmissionPolicyBinding",
+	Plural:   "mutatingadmissionpolicybindings",
+	Singular: "mutatingadmissionpolicybinding",
+	New:      func() api.Object { return &admissionregistrationv1.MutatingAdmissionPolicyBinding{} },
+	NewList:  func() runtime.Object { return &admissionregistrationv1.MutatingAdmissionPolicyBindingList{} },
 
-	Default: func(obj api.Object) {
-		defaultMatch(obj.(*admissionregistrationv1.MutatingAdmissionPolicyBinding).Spec.MatchResources)
-	},
-	PrepareCreate: func(_ context.Context, obj api.Object) { obj.SetGeneration(1) },
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		if !equality.Semantic.DeepEqual(old.(*admissionregistrationv1.MutatingAdmissionPolicyBinding).Spec, obj.(*admissionregistrationv1.MutatingAdmissionPolicyBinding).Spec) {
-			obj.SetGeneration(old.GetGeneration() + 1)
-		}
-	},
-	Validate:       validateMutatingBinding,
-	ValidateUpdate: func(obj, _ api.Object) field.ErrorList { return validateMutatingBinding(obj) },
+	PrepareCreate: mutatingBindingParts.PrepareCreate,
+	PrepareUpdate: mutatingBindingParts.PrepareUpdate,
+	Validate:      validateMutatingBinding,
+})
 
-	Columns: bindingColumns,
-	Row: func(obj api.Object, now time.Time) []any {
-		spec := &obj.(*admissionregistrationv1.MutatingAdmissionPolicyBinding).Spec
-		return []any{obj.GetName(), spec.PolicyName, formatParamRef(spec.ParamRef), api.Age(obj.GetCreationTimestamp(), now)}
-	},
+// bindings completes the definition of a kind of bindings by what both have in common.
+func bindings(r *api.Resource) *api.Resource {
+	r.Group, r.Version, r.Categories = admissionregistrationv1.GroupName, "v1", extensions
+	r.Default = func(obj api.Object) { defaultMatch(bindingOf(obj).match) }
+	r.ValidateUpdate = func(obj, _ api.Object) field.ErrorList { return r.Validate(obj) }
+	r.Columns = bindingColumns
+	r.Row = func(obj api.Object, now time.Time) []any {
+		b := bindingOf(obj)
+		return []any{obj.GetName(), b.policy, formatParamRef(b.params), api.Age(obj.GetCreationTimestamp(), now)}
+	}
+	return r
+}
+
+// binding is what both kinds of bindings say.
+type binding struct {
+	policy string
+	params *admissionregistrationv1.ParamRef
+	match  *admissionregistrationv1.MatchResources
+}
+
+func bindingOf(obj api.Object) binding {
+	if b, ok := obj.(*admissionregistrationv1.MutatingAdmissionPolicyBinding); ok {
+		return binding{b.Spec.PolicyName, b.Spec.ParamRef, b.Spec.MatchResources}
+	}
+	b := obj.(*admissionregistrationv1.ValidatingAdmissionPolicyBinding)
+	return binding{b.Spec.PolicyName, b.Spec.ParamRef, b.Spec.MatchResources}
 }
 
 // The columns are described in upstream's words, slips and all.

@@ -1,110 +1,91 @@
 package admissionregistration
 
 import (
-	"context"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
 )
 
+var (
+	validatingPolicyParts = api.PartsOf(func(obj *admissionregistrationv1.ValidatingAdmissionPolicy) (*admissionregistrationv1.ValidatingAdmissionPolicySpec, *admissionregistrationv1.ValidatingAdmissionPolicyStatus) {
+		return &obj.Spec, &obj.Status
+	})
+	mutatingPolicyParts = api.PartsOf(func(obj *admissionregistrationv1.MutatingAdmissionPolicy) (*admissionregistrationv1.MutatingAdmissionPolicySpec, *api.NoStatus) {
+		return &obj.Spec, nil
+	})
+)
+
 // ValidatingAdmissionPolicy is the resource validatingadmissionpolicies:
 // expressions that must be true of what is admitted.
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
-var ValidatingAdmissionPolicy = &api.Resource{
-	Group:      admissionregistrationv1.GroupName,
-	Version:    "v1",
-	Kind:       "ValidatingAdmissionPolicy",
-	Plural:     "validatingadmissionpolicies",
-	Singular:   "validatingadmissionpolicy",
-	Categories: extensions,
-	New:        func() api.Object { return &admissionregistrationv1.ValidatingAdmissionPolicy{} },
-	NewList:    func() runtime.Object { return &admissionregistrationv1.ValidatingAdmissionPolicyList{} },
+var ValidatingAdmissionPolicy = policies(&api.Resource{
+	Kind:     "ValidatingAdmissionPolicy",
+	Plural:   "validatingadmissionpolicies",
+	Singular: "validatingadmissionpolicy",
+	New:      func() api.Object { return &admissionregistrationv1.ValidatingAdmissionPolicy{} },
+	NewList:  func() runtime.Object { return &admissionregistrationv1.ValidatingAdmissionPolicyList{} },
 
-	Default: func(obj api.Object) {
-		spec := &obj.(*admissionregistrationv1.ValidatingAdmissionPolicy).Spec
-		setIfNil(&spec.FailurePolicy, admissionregistrationv1.Fail)
-		defaultMatch(spec.MatchConstraints)
-	},
-	PrepareCreate: func(_ context.Context, obj api.Object) {
-		obj.SetGeneration(1)
-		obj.(*admissionregistrationv1.ValidatingAdmissionPolicy).Status = admissionregistrationv1.ValidatingAdmissionPolicyStatus{}
-	},
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		policy, before := obj.(*admissionregistrationv1.ValidatingAdmissionPolicy), old.(*admissionregistrationv1.ValidatingAdmissionPolicy)
-		policy.Status = before.Status
-		if !equality.Semantic.DeepEqual(before.Spec, policy.Spec) {
-			policy.Generation = before.Generation + 1
-		}
-	},
+	PrepareCreate:  validatingPolicyParts.PrepareCreate,
+	PrepareUpdate:  validatingPolicyParts.PrepareUpdate,
 	Validate:       validatePolicy,
 	ValidateUpdate: validatePolicyUpdate,
 
-	Columns: []metav1.TableColumnDefinition{
-		api.NameColumn,
-		api.Column("Validations", "integer", "Validations indicates the number of validation rules defined in this configuration"),
-		paramKindColumn,
-		api.AgeColumn,
-	},
-	Row: func(obj api.Object, now time.Time) []any {
-		policy := obj.(*admissionregistrationv1.ValidatingAdmissionPolicy)
-		return []any{policy.Name, len(policy.Spec.Validations), formatParamKind(policy.Spec.ParamKind), api.Age(policy.CreationTimestamp, now)}
-	},
-
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put: func(_ context.Context, parent, body api.Object) error {
-			to, from := parent.(*admissionregistrationv1.ValidatingAdmissionPolicy), body.(*admissionregistrationv1.ValidatingAdmissionPolicy)
-			to.ManagedFields, to.Status = from.ManagedFields, from.Status
-			return nil
-		},
-		Validate: validatePolicyStatus,
-	}},
-}
+	Subresources: []api.Subresource{validatingPolicyParts.StatusAlone(validatePolicyStatus)},
+}, api.Column("Validations", "integer", "Validations indicates the number of validation rules defined in this configuration"))
 
 // MutatingAdmissionPolicy is the resource mutatingadmissionpolicies: expressions
 // that make changes to what is admitted.
 //
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
-var MutatingAdmissionPolicy = &api.Resource{
-	Group:      admissionregistrationv1.GroupName,
-	Version:    "v1",
-	Kind:       "MutatingAdmissionPolicy",
-	Plural:     "mutatingadmissionpolicies",
-	Singular:   "mutatingadmissionpolicy",
-	Categories: extensions,
-	New:        func() api.Object { return &admissionregistrationv1.MutatingAdmissionPolicy{} },
-	NewList:    func() runtime.Object { return &admissionregistrationv1.MutatingAdmissionPolicyList{} },
+var MutatingAdmissionPolicy = policies(&api.Resource{
+	Kind:     "MutatingAdmissionPolicy",
+	Plural:   "mutatingadmissionpolicies",
+	Singular: "mutatingadmissionpolicy",
+	New:      func() api.Object { return &admissionregistrationv1.MutatingAdmissionPolicy{} },
+	NewList:  func() runtime.Object { return &admissionregistrationv1.MutatingAdmissionPolicyList{} },
 
-	Default: func(obj api.Object) {
-		spec := &obj.(*admissionregistrationv1.MutatingAdmissionPolicy).Spec
-		setIfNil(&spec.FailurePolicy, admissionregistrationv1.Fail)
-		defaultMatch(spec.MatchConstraints)
-	},
-	PrepareCreate: func(_ context.Context, obj api.Object) { obj.SetGeneration(1) },
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		if !equality.Semantic.DeepEqual(old.(*admissionregistrationv1.MutatingAdmissionPolicy).Spec, obj.(*admissionregistrationv1.MutatingAdmissionPolicy).Spec) {
-			obj.SetGeneration(old.GetGeneration() + 1)
-		}
-	},
+	PrepareCreate:  mutatingPolicyParts.PrepareCreate,
+	PrepareUpdate:  mutatingPolicyParts.PrepareUpdate,
 	Validate:       validateMutatingPolicy,
 	ValidateUpdate: validateMutatingPolicyUpdate,
+}, api.Column("Mutations", "integer", "Mutation indicates the number of mutations rules defined in this configuration"))
 
-	Columns: []metav1.TableColumnDefinition{
-		api.NameColumn,
-		api.Column("Mutations", "integer", "Mutation indicates the number of mutations rules defined in this configuration"),
-		paramKindColumn,
-		api.AgeColumn,
-	},
-	Row: func(obj api.Object, now time.Time) []any {
-		policy := obj.(*admissionregistrationv1.MutatingAdmissionPolicy)
-		return []any{policy.Name, len(policy.Spec.Mutations), formatParamKind(policy.Spec.ParamKind), api.Age(policy.CreationTimestamp, now)}
-	},
+// policies completes the definition of a kind of policies by what both have in
+// common. rules is the column that counts the policy's rules.
+func policies(r *api.Resource, rules metav1.TableColumnDefinition) *api.Resource {
+	r.Group, r.Version, r.Categories = admissionregistrationv1.GroupName, "v1", extensions
+	r.Default = func(obj api.Object) {
+		p := policyOf(obj)
+		setIfNil(p.failure, admissionregistrationv1.Fail)
+		defaultMatch(p.match)
+	}
+	r.Columns = []metav1.TableColumnDefinition{api.NameColumn, rules, paramKindColumn, api.AgeColumn}
+	r.Row = func(obj api.Object, now time.Time) []any {
+		p := policyOf(obj)
+		return []any{obj.GetName(), p.rules, formatParamKind(p.params), api.Age(obj.GetCreationTimestamp(), now)}
+	}
+	return r
+}
+
+// policy is what both kinds of policies say. Its pointers lead into the object.
+type policy struct {
+	failure **admissionregistrationv1.FailurePolicyType
+	match   *admissionregistrationv1.MatchResources
+	params  *admissionregistrationv1.ParamKind
+	rules   int
+}
+
+func policyOf(obj api.Object) policy {
+	if p, ok := obj.(*admissionregistrationv1.MutatingAdmissionPolicy); ok {
+		return policy{&p.Spec.FailurePolicy, p.Spec.MatchConstraints, p.Spec.ParamKind, len(p.Spec.Mutations)}
+	}
+	p := obj.(*admissionregistrationv1.ValidatingAdmissionPolicy)
+	return policy{&p.Spec.FailurePolicy, p.Spec.MatchConstraints, p.Spec.ParamKind, len(p.Spec.Validations)}
 }
 
 var paramKindColumn = api.Column("ParamKind", "string", "ParamKind specifies the kind of resources used to parameterize this policy")

@@ -49,15 +49,9 @@ var CustomResourceDefinition = &api.Resource{
 	ValidateUpdate: validateDefinitionUpdate,
 	Warnings:       definitionWarnings,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put: func(_ context.Context, parent, body api.Object) error {
-			to, from := parent.(*apiextensionsv1.CustomResourceDefinition), body.(*apiextensionsv1.CustomResourceDefinition)
-			to.ObjectMeta, to.Status = from.ObjectMeta, from.Status
-			return nil
-		},
-		Validate: validateDefinitionStatus,
-	}},
+	Subresources: []api.Subresource{
+		api.Status(func(_ context.Context, to, from *apiextensionsv1.CustomResourceDefinition) { to.Status = from.Status }, validateDefinitionStatus),
+	},
 }
 
 // noteStorageVersion remembers in which version objects of the kind may be

@@ -71,12 +71,9 @@ var APIService = &api.Resource{
 		return []any{s.Name, service, formatAvailable(s), api.Age(s.CreationTimestamp, now)}
 	},
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:         putStatus,
-		Validate:    validateStatus,
-		ResetFields: []string{"metadata", "spec"},
-	}},
+	Subresources: []api.Subresource{
+		api.StatusAlone(func(_ context.Context, to, from *apiregistrationv1.APIService) { to.Status = from.Status }, validateStatus),
+	},
 }
 
 func formatAvailable(s *apiregistrationv1.APIService) string {
@@ -90,13 +87,6 @@ func formatAvailable(s *apiregistrationv1.APIService) string {
 		}
 	}
 	return string(apiregistrationv1.ConditionUnknown)
-}
-
-// putStatus takes the status and nothing of the metadata.
-func putStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*apiregistrationv1.APIService), body.(*apiregistrationv1.APIService)
-	to.ManagedFields, to.Status = from.ManagedFields, from.Status
-	return nil
 }
 
 // Limits of the priorities.

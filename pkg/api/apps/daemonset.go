@@ -45,11 +45,9 @@ var DaemonSet = &api.Resource{
 	Columns: daemonSetColumns,
 	Row:     daemonSetRow,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putDaemonSetStatus,
-		Validate: validateDaemonSetStatus,
-	}},
+	Subresources: []api.Subresource{
+		api.Status(putDaemonSetStatus, validateDaemonSetStatus),
+	},
 }
 
 var daemonSetColumns = []metav1.TableColumnDefinition{
@@ -142,10 +140,8 @@ func prepareDaemonSetUpdate(_ context.Context, obj, old api.Object) {
 	}
 }
 
-func putDaemonSetStatus(_ context.Context, parent, body api.Object) error {
-	ds, from := parent.(*appsv1.DaemonSet), body.(*appsv1.DaemonSet)
-	generation := templateGeneration(ds)
-	ds.ObjectMeta, ds.Status = from.ObjectMeta, from.Status
-	setTemplateGeneration(ds, generation)
-	return nil
+// putDaemonSetStatus leaves the generation of the template alone.
+func putDaemonSetStatus(_ context.Context, to, from *appsv1.DaemonSet) {
+	to.Status = from.Status
+	setTemplateGeneration(from, templateGeneration(to))
 }

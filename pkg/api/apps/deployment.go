@@ -47,11 +47,7 @@ var Deployment = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Scale(getDeploymentScale, putDeploymentScale),
-		{
-			Name: "status", Verbs: []string{"get", "patch", "update"},
-			Put:      putDeploymentStatus,
-			Validate: validateDeploymentStatus,
-		},
+		api.Status(putDeploymentStatus, validateDeploymentStatus),
 	},
 }
 
@@ -116,12 +112,9 @@ func prepareDeploymentUpdate(_ context.Context, obj, old api.Object) {
 	}
 }
 
-func putDeploymentStatus(_ context.Context, parent, body api.Object) error {
-	d, from := parent.(*appsv1.Deployment), body.(*appsv1.Deployment)
-	labels := d.Labels
-	d.ObjectMeta, d.Status = from.ObjectMeta, from.Status
-	d.Labels = labels
-	return nil
+// putDeploymentStatus leaves the labels alone.
+func putDeploymentStatus(_ context.Context, to, from *appsv1.Deployment) {
+	to.Status, from.Labels = from.Status, to.Labels
 }
 
 func getDeploymentScale(parent api.Object) (api.Object, error) {

@@ -45,11 +45,7 @@ var ReplicaSet = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Scale(getReplicaSetScale, putReplicaSetScale),
-		{
-			Name: "status", Verbs: []string{"get", "patch", "update"},
-			Put:      putReplicaSetStatus,
-			Validate: validateReplicaSetStatus,
-		},
+		api.Status(func(_ context.Context, to, from *appsv1.ReplicaSet) { to.Status = from.Status }, validateReplicaSetStatus),
 	},
 }
 
@@ -98,12 +94,6 @@ func prepareReplicaSetUpdate(_ context.Context, obj, old api.Object) {
 	if !equality.Semantic.DeepEqual(rs.Spec, before.Spec) {
 		rs.Generation++
 	}
-}
-
-func putReplicaSetStatus(_ context.Context, parent, body api.Object) error {
-	rs, from := parent.(*appsv1.ReplicaSet), body.(*appsv1.ReplicaSet)
-	rs.ObjectMeta, rs.Status = from.ObjectMeta, from.Status
-	return nil
 }
 
 func getReplicaSetScale(parent api.Object) (api.Object, error) {

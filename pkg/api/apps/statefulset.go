@@ -52,11 +52,7 @@ var StatefulSet = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Scale(getStatefulSetScale, putStatefulSetScale),
-		{
-			Name: "status", Verbs: []string{"get", "patch", "update"},
-			Put:      putStatefulSetStatus,
-			Validate: validateStatefulSetStatus,
-		},
+		api.Status(func(_ context.Context, to, from *appsv1.StatefulSet) { to.Status = from.Status }, validateStatefulSetStatus),
 	},
 }
 
@@ -145,12 +141,6 @@ func statefulSetWarnings(ctx context.Context, obj, old api.Object) []string {
 		out = append(out, "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
 	}
 	return out
-}
-
-func putStatefulSetStatus(_ context.Context, parent, body api.Object) error {
-	sts, from := parent.(*appsv1.StatefulSet), body.(*appsv1.StatefulSet)
-	sts.ObjectMeta, sts.Status = from.ObjectMeta, from.Status
-	return nil
 }
 
 func getStatefulSetScale(parent api.Object) (api.Object, error) {

@@ -73,13 +73,13 @@ func TestTemplateGeneration(t *testing.T) {
 	body := old.DeepCopy()
 	body.Annotations[appsv1.DeprecatedTemplateGeneration] = "9"
 	body.Status.NumberReady = -1
-	if err := putDaemonSetStatus(t.Context(), ds, body); err != nil {
-		t.Fatal(err)
-	}
+	ds, err := apitest.Put(t, DaemonSet, "status", ds, body)
 	if got := ds.Annotations[appsv1.DeprecatedTemplateGeneration]; got != "2" {
 		t.Errorf("a status write: %q", got)
 	}
-	apitest.Errors(t, "status", validateDaemonSetStatus(ds, old), "status.numberReady: Invalid value: -1: must be greater than or equal to 0")
+	if want := "status.numberReady: Invalid value: -1: must be greater than or equal to 0"; err == nil || err.Error() != want {
+		t.Errorf("got %v want %s", err, want)
+	}
 	ds.Spec.Selector.MatchLabels["app"] = "z"
 	ds.Spec.Template.Labels["app"] = "z"
 	apitest.Errors(t, "another selector", validateDaemonSetUpdate(ds, old),

@@ -1,20 +1,22 @@
 package autoscaling
 
 import (
-	"context"
 	"strconv"
 	"time"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 )
+
+var parts = api.PartsOf(func(obj *autoscalingv2.HorizontalPodAutoscaler) (*autoscalingv2.HorizontalPodAutoscalerSpec, *autoscalingv2.HorizontalPodAutoscalerStatus) {
+	return &obj.Spec, &obj.Status
+})
 
 // HorizontalPodAutoscaler is the resource horizontalpodautoscalers.
 //
@@ -32,8 +34,8 @@ var HorizontalPodAutoscaler = &api.Resource{
 	NewList:    func() runtime.Object { return &autoscalingv2.HorizontalPodAutoscalerList{} },
 
 	Default:             setDefaults,
-	PrepareCreate:       prepareCreate,
-	PrepareUpdate:       prepareUpdate,
+	PrepareCreate:       parts.PrepareCreate,
+	PrepareUpdate:       parts.PrepareUpdate,
 	Validate:            validate,
 	ValidateUpdate:      validateUpdate,
 	UnconditionalUpdate: true,
@@ -49,11 +51,9 @@ var HorizontalPodAutoscaler = &api.Resource{
 	},
 	Row: row,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putStatus,
-		Validate: validateStatus,
-	}},
+	Subresources: []api.Subresource{
+		parts.Status(validateStatus),
+	},
 
 	Versions: []api.Version{{
 		Group: autoscalingv1.GroupName, Version: "v1",
@@ -122,25 +122,4 @@ func cpuMetric(utilization int32) autoscalingv2.MetricSpec {
 			Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: &utilization},
 		},
 	}
-}
-
-func prepareCreate(_ context.Context, obj api.Object) {
-	hpa := obj.(*autoscalingv2.HorizontalPodAutoscaler)
-	hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
-	hpa.Generation = 1
-}
-
-func prepareUpdate(_ context.Context, obj, old api.Object) {
-	hpa, before := obj.(*autoscalingv2.HorizontalPodAutoscaler), old.(*autoscalingv2.HorizontalPodAutoscaler)
-	hpa.Status = before.Status
-	hpa.Generation = before.Generation
-	if !equality.Semantic.DeepEqual(hpa.Spec, before.Spec) {
-		hpa.Generation++
-	}
-}
-
-func putStatus(_ context.Context, parent, body api.Object) error {
-	hpa, from := parent.(*autoscalingv2.HorizontalPodAutoscaler), body.(*autoscalingv2.HorizontalPodAutoscaler)
-	hpa.ObjectMeta, hpa.Status = from.ObjectMeta, from.Status
-	return nil
 }

@@ -23,7 +23,7 @@ func hpaOf(t *testing.T, spec string) *autoscalingv2.HorizontalPodAutoscaler {
 		t.Fatal(err)
 	}
 	setDefaults(hpa)
-	prepareCreate(t.Context(), hpa)
+	parts.PrepareCreate(t.Context(), hpa)
 	return hpa
 }
 
@@ -118,7 +118,7 @@ func TestUpdate(t *testing.T) {
 	hpa := old.DeepCopy()
 	hpa.Spec.MaxReplicas = 5
 	hpa.Status.CurrentReplicas = 9
-	prepareUpdate(t.Context(), hpa, old)
+	parts.PrepareUpdate(t.Context(), hpa, old)
 	apitest.Errors(t, "the same reference", validateUpdate(hpa, old))
 	if hpa.Generation != 2 || hpa.Status.CurrentReplicas != 0 {
 		t.Errorf("generation %d, current %d", hpa.Generation, hpa.Status.CurrentReplicas)

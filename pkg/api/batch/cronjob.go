@@ -42,11 +42,9 @@ var CronJob = &api.Resource{
 	Columns: cronJobColumns,
 	Row:     cronJobRow,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putCronJobStatus,
-		Validate: api.AlwaysValid,
-	}},
+	Subresources: []api.Subresource{
+		api.Status(func(_ context.Context, to, from *batchv1.CronJob) { to.Status = from.Status }, api.AlwaysValid),
+	},
 }
 
 var cronJobColumns = []metav1.TableColumnDefinition{
@@ -112,12 +110,6 @@ func prepareCronJobUpdate(_ context.Context, obj, old api.Object) {
 	if !equality.Semantic.DeepEqual(c.Spec, before.Spec) {
 		c.Generation++
 	}
-}
-
-func putCronJobStatus(_ context.Context, parent, body api.Object) error {
-	c, from := parent.(*batchv1.CronJob), body.(*batchv1.CronJob)
-	c.ObjectMeta, c.Status = from.ObjectMeta, from.Status
-	return nil
 }
 
 func cronJobWarnings(_ context.Context, obj, old api.Object) (out []string) {

@@ -55,11 +55,9 @@ var Job = &api.Resource{
 	FieldNames:   []string{"status.successful"},
 	UnknownField: "field label %q not supported for Job",
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putJobStatus,
-		Validate: validateJobStatus,
-	}},
+	Subresources: []api.Subresource{
+		api.Status(func(_ context.Context, to, from *batchv1.Job) { to.Status = from.Status }, validateJobStatus),
+	},
 }
 
 var jobColumns = []metav1.TableColumnDefinition{
@@ -246,12 +244,6 @@ func prepareJobUpdate(_ context.Context, obj, old api.Object) {
 	if !equality.Semantic.DeepEqual(job.Spec, before.Spec) {
 		job.Generation++
 	}
-}
-
-func putJobStatus(_ context.Context, parent, body api.Object) error {
-	job, from := parent.(*batchv1.Job), body.(*batchv1.Job)
-	job.ObjectMeta, job.Status = from.ObjectMeta, from.Status
-	return nil
 }
 
 func jobWarnings(_ context.Context, obj, old api.Object) (out []string) {

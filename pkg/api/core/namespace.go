@@ -56,7 +56,7 @@ var Namespace = &api.Resource{
 
 	Subresources: []api.Subresource{
 		{Name: "finalize", Verbs: []string{"update"}, Put: putNamespaceFinalizers, Validate: validateNamespaceFinalize},
-		{Name: "status", Verbs: []string{"get", "patch", "update"}, Put: putNamespaceStatus, Validate: validateNamespaceStatus},
+		api.Status(func(_ context.Context, to, from *corev1.Namespace) { to.Status = from.Status }, validateNamespaceStatus),
 	},
 }
 
@@ -100,12 +100,6 @@ func beginNamespaceDelete(obj api.Object) (stays bool) {
 func putNamespaceFinalizers(_ context.Context, parent, body api.Object) error {
 	ns, from := parent.(*corev1.Namespace), body.(*corev1.Namespace)
 	ns.ObjectMeta, ns.Spec = from.ObjectMeta, from.Spec
-	return nil
-}
-
-func putNamespaceStatus(_ context.Context, parent, body api.Object) error {
-	ns, from := parent.(*corev1.Namespace), body.(*corev1.Namespace)
-	ns.ObjectMeta, ns.Status = from.ObjectMeta, from.Status
 	return nil
 }
 

@@ -53,7 +53,7 @@ var Node = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Connect("proxy", api.CoreKind("NodeProxyOptions"), api.ProxyVerbs...),
-		{Name: "status", Verbs: []string{"get", "patch", "update"}, Put: putNodeStatus, Validate: validateNodeChange},
+		api.Status(putNodeStatus, validateNodeChange),
 	},
 }
 
@@ -168,17 +168,15 @@ func prepareNodeUpdate(_ context.Context, obj, old api.Object) {
 	}
 }
 
-func putNodeStatus(_ context.Context, parent, body api.Object) error {
-	node, from := parent.(*corev1.Node), body.(*corev1.Node)
-	config, inUserNamespace := node.Status.Config, node.Status.NodeInfo.RunningInUserNamespace
-	node.ObjectMeta, node.Status = from.ObjectMeta, from.Status
-	if config == nil {
-		node.Status.Config = nil
+func putNodeStatus(_ context.Context, to, from *corev1.Node) {
+	before := to.Status
+	to.Status = from.Status
+	if before.Config == nil {
+		to.Status.Config = nil
 	}
-	if inUserNamespace == nil { // alpha
-		node.Status.NodeInfo.RunningInUserNamespace = nil
+	if before.NodeInfo.RunningInUserNamespace == nil { // alpha
+		to.Status.NodeInfo.RunningInUserNamespace = nil
 	}
-	return nil
 }
 
 func nodeWarnings(_ context.Context, obj, _ api.Object) (out []string) {

@@ -65,10 +65,7 @@ var ReplicationController = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Scale(getReplicationControllerScale, putReplicationControllerScale),
-		{
-			Name: "status", Verbs: []string{"get", "patch", "update"},
-			Put: putReplicationControllerStatus, Validate: validateReplicationControllerStatus,
-		},
+		api.Status(func(_ context.Context, to, from *corev1.ReplicationController) { to.Status = from.Status }, validateReplicationControllerStatus),
 	},
 }
 
@@ -142,10 +139,4 @@ func getReplicationControllerScale(parent api.Object) (api.Object, error) {
 
 func putReplicationControllerScale(_ context.Context, parent, body api.Object) error {
 	return api.PutScale(&parent.(*corev1.ReplicationController).Spec.Replicas, body.(*autoscalingv1.Scale))
-}
-
-func putReplicationControllerStatus(_ context.Context, parent, body api.Object) error {
-	rc, from := parent.(*corev1.ReplicationController), body.(*corev1.ReplicationController)
-	rc.ObjectMeta, rc.Status = from.ObjectMeta, from.Status
-	return nil
 }

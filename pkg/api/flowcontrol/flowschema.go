@@ -1,16 +1,18 @@
 package flowcontrol
 
 import (
-	"context"
 	"time"
 
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
 )
+
+var flowSchemaParts = api.PartsOf(func(obj *flowcontrolv1.FlowSchema) (*flowcontrolv1.FlowSchemaSpec, *flowcontrolv1.FlowSchemaStatus) {
+	return &obj.Spec, &obj.Status
+})
 
 // FlowSchema is the resource flowschemas: which requests belong together, and
 // to which priority level they go.
@@ -30,17 +32,8 @@ var FlowSchema = &api.Resource{
 			spec.MatchingPrecedence = defaultPrecedence
 		}
 	},
-	PrepareCreate: func(_ context.Context, obj api.Object) {
-		obj.SetGeneration(1)
-		obj.(*flowcontrolv1.FlowSchema).Status = flowcontrolv1.FlowSchemaStatus{}
-	},
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		schema, before := obj.(*flowcontrolv1.FlowSchema), old.(*flowcontrolv1.FlowSchema)
-		schema.Status = before.Status
-		if !equality.Semantic.DeepEqual(before.Spec, schema.Spec) {
-			schema.Generation = before.Generation + 1
-		}
-	},
+	PrepareCreate:       flowSchemaParts.PrepareCreate,
+	PrepareUpdate:       flowSchemaParts.PrepareUpdate,
 	Validate:            validateFlowSchema,
 	ValidateUpdate:      validateFlowSchemaUpdate,
 	UnconditionalUpdate: true,
@@ -55,15 +48,9 @@ var FlowSchema = &api.Resource{
 	},
 	Row: flowSchemaRow,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put: func(_ context.Context, parent, body api.Object) error {
-			to, from := parent.(*flowcontrolv1.FlowSchema), body.(*flowcontrolv1.FlowSchema)
-			to.ManagedFields, to.Status = from.ManagedFields, from.Status
-			return nil
-		},
-		Validate: validateFlowSchemaStatus,
-	}},
+	Subresources: []api.Subresource{
+		flowSchemaParts.StatusAlone(validateFlowSchemaStatus),
+	},
 }
 
 var schemaDoc = flowcontrolv1.FlowSchemaSpec{}.SwaggerDoc()

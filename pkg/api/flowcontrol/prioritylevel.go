@@ -1,17 +1,19 @@
 package flowcontrol
 
 import (
-	"context"
 	"time"
 
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
 	"slowmo/pkg/api"
 )
+
+var priorityLevelParts = api.PartsOf(func(obj *flowcontrolv1.PriorityLevelConfiguration) (*flowcontrolv1.PriorityLevelConfigurationSpec, *flowcontrolv1.PriorityLevelConfigurationStatus) {
+	return &obj.Spec, &obj.Status
+})
 
 // PriorityLevelConfiguration is the resource prioritylevelconfigurations: what
 // share of the server the requests of a level may have, and how they wait.
@@ -26,18 +28,9 @@ var PriorityLevelConfiguration = &api.Resource{
 	New:      func() api.Object { return &flowcontrolv1.PriorityLevelConfiguration{} },
 	NewList:  func() runtime.Object { return &flowcontrolv1.PriorityLevelConfigurationList{} },
 
-	Default: defaultPriorityLevel,
-	PrepareCreate: func(_ context.Context, obj api.Object) {
-		obj.SetGeneration(1)
-		obj.(*flowcontrolv1.PriorityLevelConfiguration).Status = flowcontrolv1.PriorityLevelConfigurationStatus{}
-	},
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		level, before := obj.(*flowcontrolv1.PriorityLevelConfiguration), old.(*flowcontrolv1.PriorityLevelConfiguration)
-		level.Status = before.Status
-		if !equality.Semantic.DeepEqual(before.Spec, level.Spec) {
-			level.Generation = before.Generation + 1
-		}
-	},
+	Default:             defaultPriorityLevel,
+	PrepareCreate:       priorityLevelParts.PrepareCreate,
+	PrepareUpdate:       priorityLevelParts.PrepareUpdate,
 	Validate:            validatePriorityLevel,
 	ValidateUpdate:      validatePriorityLevelUpdate,
 	UnconditionalUpdate: true,
@@ -53,15 +46,9 @@ var PriorityLevelConfiguration = &api.Resource{
 	},
 	Row: priorityLevelRow,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put: func(_ context.Context, parent, body api.Object) error {
-			to, from := parent.(*flowcontrolv1.PriorityLevelConfiguration), body.(*flowcontrolv1.PriorityLevelConfiguration)
-			to.ManagedFields, to.Status = from.ManagedFields, from.Status
-			return nil
-		},
-		Validate: validatePriorityLevelStatus,
-	}},
+	Subresources: []api.Subresource{
+		priorityLevelParts.StatusAlone(validatePriorityLevelStatus),
+	},
 }
 
 var queuingDoc = flowcontrolv1.QueuingConfiguration{}.SwaggerDoc()

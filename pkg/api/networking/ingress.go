@@ -18,6 +18,10 @@ import (
 	"slowmo/pkg/api"
 )
 
+var ingressParts = api.PartsOf(func(obj *networkingv1.Ingress) (*networkingv1.IngressSpec, *networkingv1.IngressStatus) {
+	return &obj.Spec, &obj.Status
+})
+
 // Ingress is the resource ingresses: how HTTP from outside reaches services.
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/ingress-v1/
@@ -34,18 +38,8 @@ var Ingress = &api.Resource{
 	New:         func() api.Object { return &networkingv1.Ingress{} },
 	NewList:     func() runtime.Object { return &networkingv1.IngressList{} },
 
-	PrepareCreate: func(_ context.Context, obj api.Object) {
-		ingress := obj.(*networkingv1.Ingress)
-		ingress.Status = networkingv1.IngressStatus{}
-		ingress.Generation = 1
-	},
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		ingress, before := obj.(*networkingv1.Ingress), old.(*networkingv1.Ingress)
-		ingress.Status = before.Status
-		if !equality.Semantic.DeepEqual(before.Spec, ingress.Spec) {
-			ingress.Generation = before.Generation + 1
-		}
-	},
+	PrepareCreate:       ingressParts.PrepareCreate,
+	PrepareUpdate:       ingressParts.PrepareUpdate,
 	Validate:            validateIngress,
 	ValidateUpdate:      validateIngressUpdate,
 	UnconditionalUpdate: true,
@@ -61,11 +55,9 @@ var Ingress = &api.Resource{
 	},
 	Row: ingressRow,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putIngressStatus,
-		Validate: validateIngressStatus,
-	}},
+	Subresources: []api.Subresource{
+		ingressParts.Status(validateIngressStatus),
+	},
 }
 
 func ingressRow(obj api.Object, now time.Time) []any {
@@ -109,12 +101,6 @@ func formatAddresses(points []networkingv1.IngressLoadBalancerIngress) string {
 	}
 	slices.Sort(addresses)
 	return strings.Join(slices.Compact(addresses), ",")
-}
-
-func putIngressStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*networkingv1.Ingress), body.(*networkingv1.Ingress)
-	to.ObjectMeta, to.Status = from.ObjectMeta, from.Status
-	return nil
 }
 
 // classAnnotation named the class before there was a field for it.

@@ -1,11 +1,9 @@
 package networking
 
 import (
-	"context"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +14,10 @@ import (
 
 	"slowmo/pkg/api"
 )
+
+var ingressClassParts = api.PartsOf(func(obj *networkingv1.IngressClass) (*networkingv1.IngressClassSpec, *api.NoStatus) {
+	return &obj.Spec, nil
+})
 
 // IngressClass is the resource ingressclasses: which controller serves an ingress.
 //
@@ -34,12 +36,8 @@ var IngressClass = &api.Resource{
 			parameters.Scope = ptr.To(networkingv1.IngressClassParametersReferenceScopeCluster)
 		}
 	},
-	PrepareCreate: func(_ context.Context, obj api.Object) { obj.SetGeneration(1) },
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		if !equality.Semantic.DeepEqual(old.(*networkingv1.IngressClass).Spec, obj.(*networkingv1.IngressClass).Spec) {
-			obj.SetGeneration(old.GetGeneration() + 1)
-		}
-	},
+	PrepareCreate:       ingressClassParts.PrepareCreate,
+	PrepareUpdate:       ingressClassParts.PrepareUpdate,
 	Validate:            validateIngressClass,
 	ValidateUpdate:      validateIngressClassUpdate,
 	UnconditionalUpdate: true,

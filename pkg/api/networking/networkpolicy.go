@@ -2,7 +2,6 @@ package networking
 
 import (
 	"context"
-	"reflect"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +14,10 @@ import (
 
 	"slowmo/pkg/api"
 )
+
+var networkPolicyParts = api.PartsOf(func(obj *networkingv1.NetworkPolicy) (*networkingv1.NetworkPolicySpec, *api.NoStatus) {
+	return &obj.Spec, nil
+})
 
 // NetworkPolicy is the resource networkpolicies: who may talk to whom.
 //
@@ -30,13 +33,9 @@ var NetworkPolicy = &api.Resource{
 	New:        func() api.Object { return &networkingv1.NetworkPolicy{} },
 	NewList:    func() runtime.Object { return &networkingv1.NetworkPolicyList{} },
 
-	Default:       defaultNetworkPolicy,
-	PrepareCreate: func(_ context.Context, obj api.Object) { obj.SetGeneration(1) },
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		if !reflect.DeepEqual(old.(*networkingv1.NetworkPolicy).Spec, obj.(*networkingv1.NetworkPolicy).Spec) {
-			obj.SetGeneration(old.GetGeneration() + 1)
-		}
-	},
+	Default:             defaultNetworkPolicy,
+	PrepareCreate:       networkPolicyParts.PrepareCreate,
+	PrepareUpdate:       networkPolicyParts.PrepareUpdate,
 	Validate:            validateNetworkPolicy,
 	ValidateUpdate:      validateNetworkPolicyUpdate,
 	UnconditionalUpdate: true,

@@ -49,19 +49,9 @@ var ServiceCIDR = &api.Resource{
 		return []any{cidr.Name, strings.Join(cidr.Spec.CIDRs, ","), api.Age(cidr.CreationTimestamp, now)}
 	},
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:         putServiceCIDRStatus,
-		Validate:    api.AlwaysValid,
-		ResetFields: []string{"metadata", "spec"},
-	}},
-}
-
-// putServiceCIDRStatus takes the status and nothing of the metadata.
-func putServiceCIDRStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*networkingv1.ServiceCIDR), body.(*networkingv1.ServiceCIDR)
-	to.ManagedFields, to.Status = from.ManagedFields, from.Status
-	return nil
+	Subresources: []api.Subresource{
+		api.StatusAlone(func(_ context.Context, to, from *networkingv1.ServiceCIDR) { to.Status = from.Status }, api.AlwaysValid),
+	},
 }
 
 func validateServiceCIDR(obj api.Object) (errs field.ErrorList) {

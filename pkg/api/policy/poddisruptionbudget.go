@@ -1,11 +1,9 @@
 package policy
 
 import (
-	"context"
 	"time"
 
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
@@ -16,6 +14,10 @@ import (
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/check"
 )
+
+var parts = api.PartsOf(func(obj *policyv1.PodDisruptionBudget) (*policyv1.PodDisruptionBudgetSpec, *policyv1.PodDisruptionBudgetStatus) {
+	return &obj.Spec, &obj.Status
+})
 
 // PodDisruptionBudget is the resource poddisruptionbudgets: how many of some pods
 // may be evicted at a time.
@@ -32,8 +34,8 @@ var PodDisruptionBudget = &api.Resource{
 	New:        func() api.Object { return &policyv1.PodDisruptionBudget{} },
 	NewList:    func() runtime.Object { return &policyv1.PodDisruptionBudgetList{} },
 
-	PrepareCreate:  prepareCreate,
-	PrepareUpdate:  prepareUpdate,
+	PrepareCreate:  parts.PrepareCreate,
+	PrepareUpdate:  parts.PrepareUpdate,
 	LateMeta:       true,
 	Validate:       validate,
 	ValidateUpdate: func(obj, _ api.Object) field.ErrorList { return validate(obj) },
@@ -47,11 +49,9 @@ var PodDisruptionBudget = &api.Resource{
 	},
 	Row: row,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putStatus,
-		Validate: validateStatus,
-	}},
+	Subresources: []api.Subresource{
+		parts.Status(validateStatus),
+	},
 }
 
 func row(obj api.Object, now time.Time) []any {
@@ -65,27 +65,6 @@ func amountCell(amount *intstr.IntOrString) string {
 		return "N/A"
 	}
 	return amount.String()
-}
-
-func prepareCreate(_ context.Context, obj api.Object) {
-	budget := obj.(*policyv1.PodDisruptionBudget)
-	budget.Status = policyv1.PodDisruptionBudgetStatus{}
-	budget.Generation = 1
-}
-
-func prepareUpdate(_ context.Context, obj, old api.Object) {
-	budget, before := obj.(*policyv1.PodDisruptionBudget), old.(*policyv1.PodDisruptionBudget)
-	budget.Status = before.Status
-	budget.Generation = before.Generation
-	if !equality.Semantic.DeepEqual(budget.Spec, before.Spec) {
-		budget.Generation++
-	}
-}
-
-func putStatus(_ context.Context, parent, body api.Object) error {
-	budget, from := parent.(*policyv1.PodDisruptionBudget), body.(*policyv1.PodDisruptionBudget)
-	budget.ObjectMeta, budget.Status = from.ObjectMeta, from.Status
-	return nil
 }
 
 func validate(obj api.Object) (errs field.ErrorList) {

@@ -15,7 +15,38 @@ import (
 	"slowmo/pkg/api/check"
 )
 
-// What both kinds of bindings have in common.
+// bindings completes the definition of a kind of bindings by what both have in
+// common. column is what upstream calls the kind in the table, and roleDoc, still in
+// the words of v1beta1, what it says of the role.
+func bindings(r *api.Resource, column, roleDoc string) *api.Resource {
+	r.Group, r.Version = rbacv1.GroupName, "v1"
+	r.CreateOnUpdate, r.UnconditionalUpdate = true, true
+	r.Default = func(obj api.Object) { defaultBinding(bindingOf(obj)) }
+	r.ValidateName = pathvalidation.ValidatePathSegmentName
+	r.Validate = func(obj api.Object) field.ErrorList {
+		ref, subjects := bindingOf(obj)
+		return validateBinding(*ref, subjects, r.Namespaced)
+	}
+	r.ValidateUpdate = func(obj, old api.Object) field.ErrorList {
+		ref, subjects := bindingOf(obj)
+		before, _ := bindingOf(old)
+		return validateBindingUpdate(*ref, *before, subjects, r.Namespaced)
+	}
+	r.Columns = bindingColumns(column, roleDoc)
+	r.Row = func(obj api.Object, now time.Time) []any {
+		ref, subjects := bindingOf(obj)
+		return bindingRow(obj, *ref, subjects, now)
+	}
+	return r
+}
+
+func bindingOf(obj api.Object) (*rbacv1.RoleRef, []rbacv1.Subject) {
+	if binding, ok := obj.(*rbacv1.ClusterRoleBinding); ok {
+		return &binding.RoleRef, binding.Subjects
+	}
+	binding := obj.(*rbacv1.RoleBinding)
+	return &binding.RoleRef, binding.Subjects
+}
 
 func defaultBinding(ref *rbacv1.RoleRef, subjects []rbacv1.Subject) {
 	if ref.APIGroup == "" {

@@ -13,6 +13,8 @@ import (
 	"slowmo/pkg/api"
 )
 
+var classParts = api.PartsOf(func(obj *resourcev1.DeviceClass) (*resourcev1.DeviceClassSpec, *api.NoStatus) { return &obj.Spec, nil })
+
 // DeviceClass is the resource deviceclasses: devices of a sort, by selectors that
 // an administrator has written, with parameters for all of them.
 //
@@ -26,12 +28,8 @@ var DeviceClass = &api.Resource{
 	New:      func() api.Object { return &resourcev1.DeviceClass{} },
 	NewList:  func() runtime.Object { return &resourcev1.DeviceClassList{} },
 
-	PrepareCreate: func(_ context.Context, obj api.Object) { obj.SetGeneration(1) },
-	PrepareUpdate: func(_ context.Context, obj, old api.Object) {
-		if !equality.Semantic.DeepEqual(old.(*resourcev1.DeviceClass).Spec, obj.(*resourcev1.DeviceClass).Spec) {
-			obj.SetGeneration(old.GetGeneration() + 1)
-		}
-	},
+	PrepareCreate:       classParts.PrepareCreate,
+	PrepareUpdate:       classParts.PrepareUpdate,
 	Validate:            func(obj api.Object) field.ErrorList { return validateClass(obj, nil) },
 	ValidateUpdate:      validateClass,
 	UnconditionalUpdate: true,

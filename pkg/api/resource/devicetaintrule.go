@@ -35,20 +35,16 @@ var DeviceTaintRule = &api.Resource{
 	Validate:       func(obj api.Object) field.ErrorList { return validateTaintRule(obj, nil) },
 	ValidateUpdate: validateTaintRule,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put: func(_ context.Context, parent, body api.Object) error {
-			to, from := parent.(*resourcev1.DeviceTaintRule), body.(*resourcev1.DeviceTaintRule)
-			to.ManagedFields, to.Status = from.ManagedFields, from.Status
-			return nil
-		},
-		Validate: func(obj, _ api.Object) field.ErrorList {
-			conditions, path := obj.(*resourcev1.DeviceTaintRule).Status.Conditions, field.NewPath("status", "conditions")
-			c := &check{errs: metav1validation.ValidateConditions(conditions, path)}
-			fits(len(conditions), resourcev1.DeviceTaintRuleStatusMaxConditions, path, c.add)
-			return c.all()
-		},
-	}},
+	Subresources: []api.Subresource{
+		api.StatusAlone(func(_ context.Context, to, from *resourcev1.DeviceTaintRule) { to.Status = from.Status }, validateTaintRuleStatus),
+	},
+}
+
+func validateTaintRuleStatus(obj, _ api.Object) field.ErrorList {
+	conditions, path := obj.(*resourcev1.DeviceTaintRule).Status.Conditions, field.NewPath("status", "conditions")
+	c := &check{errs: metav1validation.ValidateConditions(conditions, path)}
+	fits(len(conditions), resourcev1.DeviceTaintRuleStatusMaxConditions, path, c.add)
+	return c.all()
 }
 
 // prepareTaintRuleUpdate keeps the time with the effect: an effect that changes

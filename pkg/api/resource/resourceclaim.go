@@ -73,11 +73,9 @@ var ResourceClaim = &api.Resource{
 		return []any{obj.GetName(), claimState(obj.(*resourcev1.ResourceClaim)), api.Age(obj.GetCreationTimestamp(), now)}
 	},
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:      putClaimStatus,
-		Validate: validateClaimStatus,
-	}},
+	Subresources: []api.Subresource{
+		api.StatusAlone(putClaimStatus, validateClaimStatus),
+	},
 }
 
 func claimState(claim *resourcev1.ResourceClaim) string {
@@ -98,8 +96,7 @@ func claimState(claim *resourcev1.ResourceClaim) string {
 
 // putClaimStatus takes the status. With an allocation goes what drivers have said
 // about its devices.
-func putClaimStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*resourcev1.ResourceClaim), body.(*resourcev1.ResourceClaim)
+func putClaimStatus(_ context.Context, to, from *resourcev1.ResourceClaim) {
 	kept, gone := allocated(from.Status.Allocation), allocated(to.Status.Allocation)
 	for device := range gone {
 		if kept[device] {
@@ -117,8 +114,7 @@ func putClaimStatus(_ context.Context, parent, body api.Object) error {
 	if status.Allocation != nil && to.Status.Allocation == nil {
 		dropFromResults(status.Allocation.Devices.Results)
 	}
-	to.ManagedFields, to.Status = from.ManagedFields, status
-	return nil
+	to.Status = status
 }
 
 // deviceID names a device in a cluster.

@@ -50,20 +50,14 @@ var CSINode = &api.Resource{
 		return []any{node.Name, int64(len(node.Spec.Drivers)), api.Age(node.CreationTimestamp, now)}
 	},
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:         putNodeStatus,
-		Validate:    api.AlwaysValid,
-		ResetFields: []string{"metadata", "spec"},
-	}},
+	Subresources: []api.Subresource{
+		api.StatusAlone(putNodeStatus, api.AlwaysValid),
+	},
 }
 
 // putNodeStatus drops the health of storage, as upstream does while its gate
 // CSIVolumeHealth is off: there is nothing else in the status.
-func putNodeStatus(_ context.Context, parent, body api.Object) error {
-	parent.SetManagedFields(body.GetManagedFields())
-	return nil
-}
+func putNodeStatus(context.Context, *storagev1.CSINode, *storagev1.CSINode) {}
 
 // maxNodeID bounds what a driver may call a node.
 const maxNodeID = 256

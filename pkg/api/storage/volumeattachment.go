@@ -56,21 +56,12 @@ var VolumeAttachment = &api.Resource{
 			a.Status.Attached, api.Age(a.CreationTimestamp, now)}
 	},
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:         putAttachmentStatus,
-		ResetFields: []string{"metadata", "spec"},
-	}},
+	Subresources: []api.Subresource{
+		api.StatusAlone(func(_ context.Context, to, from *storagev1.VolumeAttachment) { to.Status = from.Status }, nil),
+	},
 }
 
 var attachmentDoc = storagev1.VolumeAttachmentSpec{}.SwaggerDoc()
-
-// putAttachmentStatus takes the status and nothing of the metadata.
-func putAttachmentStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*storagev1.VolumeAttachment), body.(*storagev1.VolumeAttachment)
-	to.ManagedFields, to.Status = from.ManagedFields, from.Status
-	return nil
-}
 
 // validateAttachment checks the attacher last, as upstream reads it off the tags of the type.
 func validateAttachment(obj api.Object) field.ErrorList {

@@ -52,12 +52,9 @@ var StorageVersionMigration = &api.Resource{
 		return []any{m.Name, m.Spec.Resource.String(), stateOf(m)}
 	},
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put:         putMigrationStatus,
-		Validate:    validateMigrationStatus,
-		ResetFields: []string{"metadata", "spec"},
-	}},
+	Subresources: []api.Subresource{
+		api.StatusAlone(func(_ context.Context, to, from *storagemigrationv1.StorageVersionMigration) { to.Status = from.Status }, validateMigrationStatus),
+	},
 }
 
 // stateOf returns the last of the known conditions that holds.
@@ -72,13 +69,6 @@ func stateOf(m *storagemigrationv1.StorageVersionMigration) string {
 		}
 	}
 	return state
-}
-
-// putMigrationStatus takes the status and nothing of the metadata.
-func putMigrationStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*storagemigrationv1.StorageVersionMigration), body.(*storagemigrationv1.StorageVersionMigration)
-	to.ManagedFields, to.Status = from.ManagedFields, from.Status
-	return nil
 }
 
 func validateMigration(obj api.Object) (errs field.ErrorList) {

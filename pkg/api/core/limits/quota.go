@@ -49,10 +49,9 @@ var Quota = &api.Resource{
 	},
 	Row: resourceQuotaRow,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put: putResourceQuotaStatus, Validate: validateResourceQuotaStatus,
-	}},
+	Subresources: []api.Subresource{
+		api.Status(func(_ context.Context, to, from *corev1.ResourceQuota) { to.Status = from.Status }, validateResourceQuotaStatus),
+	},
 }
 
 func defaultResourceQuota(obj api.Object) {
@@ -60,12 +59,6 @@ func defaultResourceQuota(obj api.Object) {
 	resources.Round(quota.Spec.Hard)
 	resources.Round(quota.Status.Hard)
 	resources.Round(quota.Status.Used)
-}
-
-func putResourceQuotaStatus(_ context.Context, parent, body api.Object) error {
-	quota, from := parent.(*corev1.ResourceQuota), body.(*corev1.ResourceQuota)
-	quota.ObjectMeta, quota.Status = from.ObjectMeta, from.Status
-	return nil
 }
 
 // resourceQuotaWarnings speaks of a new quota that lets more be requested than used.

@@ -67,10 +67,7 @@ var Resource = &api.Resource{
 			Name: "resize", Verbs: []string{"get", "patch", "update"},
 			Get: wholePod, Put: putPodResize, Validate: validateResize,
 		},
-		{
-			Name: "status", Verbs: []string{"get", "patch", "update"},
-			Put: putPodStatus, Validate: validatePodStatus,
-		},
+		api.Status(putPodStatus, validatePodStatus),
 	},
 }
 

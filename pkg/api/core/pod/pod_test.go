@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/apitest"
 )
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -135,7 +136,8 @@ func TestPodStatusPut(t *testing.T) {
 	stored := podOf(t, `{metadata: {name: p, generation: 2}, spec: {nodeName: n, containers: [{name: c, image: i}]}, status: {qosClass: BestEffort, observedGeneration: 2, conditions: [{type: Ready, status: "False", observedGeneration: 2}]}}`)
 	stored.OwnerReferences = []metav1.OwnerReference{{Name: "rs"}}
 	body := podOf(t, `{metadata: {name: p}, spec: {containers: [{name: other, image: j}]}, status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}`)
-	if err := putPodStatus(t.Context(), stored, body); err != nil {
+	stored, err := apitest.Put(t, Resource, "status", stored, body)
+	if err != nil {
 		t.Fatal(err)
 	}
 	s := stored.Status

@@ -84,15 +84,12 @@ func setPodCondition(pod *corev1.Pod, condition corev1.PodCondition) {
 
 // putPodStatus takes the status that a kubelet reports. Owner references stay
 // because old kubelets would corrupt them.
-func putPodStatus(_ context.Context, parent, body api.Object) error {
-	pod, from := parent.(*corev1.Pod), body.(*corev1.Pod)
-	owners, generation, before := pod.OwnerReferences, pod.Generation, pod.Status
-
-	pod.ObjectMeta, pod.Status = from.ObjectMeta, from.Status
-	pod.OwnerReferences, pod.Generation = owners, generation
-	keepUnknown(&pod.Status, &before)
-	keepObservedGenerations(&pod.Status, &before)
-	return nil
+func putPodStatus(_ context.Context, to, from *corev1.Pod) {
+	before := to.Status
+	to.Status = from.Status
+	from.OwnerReferences, from.Generation = to.OwnerReferences, to.Generation
+	keepUnknown(&to.Status, &before)
+	keepObservedGenerations(&to.Status, &before)
 }
 
 // keepUnknown restores what a client that does not know the fields left out.

@@ -60,11 +60,7 @@ var Resource = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Connect("proxy", api.CoreKind("ServiceProxyOptions"), api.ProxyVerbs...),
-		{
-			Name: "status", Verbs: []string{"get", "patch", "update"},
-			Put:      putServiceStatus,
-			Validate: validateServiceStatus,
-		},
+		api.Status(func(_ context.Context, to, from *corev1.Service) { to.Status = from.Status }, validateServiceStatus),
 	},
 }
 
@@ -172,10 +168,4 @@ func defaultAffinity(spec *corev1.ServiceSpec) {
 			}
 		}
 	}
-}
-
-func putServiceStatus(_ context.Context, parent, body api.Object) error {
-	to, from := parent.(*corev1.Service), body.(*corev1.Service)
-	to.ObjectMeta, to.Status = from.ObjectMeta, from.Status
-	return nil
 }

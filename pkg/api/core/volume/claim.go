@@ -48,10 +48,9 @@ var Claim = &api.Resource{
 	},
 	Row: claimRow,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put: putClaimStatus, Validate: validateClaimStatus,
-	}},
+	Subresources: []api.Subresource{
+		api.Status(putClaimStatus, validateClaimStatus),
+	},
 }
 
 var claimDoc = corev1.PersistentVolumeClaimSpec{}.SwaggerDoc()
@@ -102,11 +101,9 @@ func sameSources(spec *corev1.PersistentVolumeClaimSpec) {
 	}
 }
 
-func putClaimStatus(_ context.Context, parent, body api.Object) error {
-	c, from := parent.(*corev1.PersistentVolumeClaim), body.(*corev1.PersistentVolumeClaim)
-	c.ObjectMeta, c.Status = from.ObjectMeta, from.Status
-	c.Status.HealthStatus = nil // upstream's gate CSIVolumeHealth is off
-	return nil
+func putClaimStatus(_ context.Context, to, from *corev1.PersistentVolumeClaim) {
+	to.Status = from.Status
+	to.Status.HealthStatus = nil // upstream's gate CSIVolumeHealth is off
 }
 
 func claimRow(obj api.Object, now time.Time) []any {

@@ -50,10 +50,9 @@ var Volume = &api.Resource{
 	},
 	Row: volumeRow,
 
-	Subresources: []api.Subresource{{
-		Name: "status", Verbs: []string{"get", "patch", "update"},
-		Put: putVolumeStatus, Validate: api.AlwaysValid,
-	}},
+	Subresources: []api.Subresource{
+		api.Status(putVolumeStatus, api.AlwaysValid),
+	},
 }
 
 var volumeDoc = corev1.PersistentVolumeSpec{}.SwaggerDoc()
@@ -65,10 +64,9 @@ func prepareVolumeCreate(ctx context.Context, obj api.Object) {
 }
 
 // putVolumeStatus notes when the phase changed, unless the client says so itself.
-func putVolumeStatus(ctx context.Context, parent, body api.Object) error {
-	pv, from := parent.(*corev1.PersistentVolume), body.(*corev1.PersistentVolume)
+func putVolumeStatus(ctx context.Context, pv, from *corev1.PersistentVolume) {
 	before := pv.Status
-	pv.ObjectMeta, pv.Status = from.ObjectMeta, from.Status
+	pv.Status = from.Status
 	said := pv.Status.LastPhaseTransitionTime
 	switch changed := pv.Status.Phase != before.Phase; {
 	case !changed && said == nil:
@@ -76,7 +74,6 @@ func putVolumeStatus(ctx context.Context, parent, body api.Object) error {
 	case changed && (said == nil || said.Equal(before.LastPhaseTransitionTime)):
 		pv.Status.LastPhaseTransitionTime = ptr.To(api.Now(ctx))
 	}
-	return nil
 }
 
 func volumeRow(obj api.Object, now time.Time) []any {
