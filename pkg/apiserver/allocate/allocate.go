@@ -152,7 +152,11 @@ func (s *Services) Create(ctx context.Context, obj api.Object, dryRun bool) ([]s
 // given back by done if it was.
 func (s *Services) Update(ctx context.Context, obj, old api.Object, dryRun bool) (func(written bool), error) {
 	service, before := obj.(*corev1.Service), old.(*corev1.Service)
-	if err := s.complete(ctx, service, before); err != nil {
+	present := before
+	if before.Name == "" { // the update creates it
+		present = nil
+	}
+	if err := s.complete(ctx, service, present); err != nil {
 		return nil, err
 	}
 	if dryRun {
@@ -165,9 +169,9 @@ func (s *Services) Update(ctx context.Context, obj, old api.Object, dryRun bool)
 	}
 	return func(written bool) {
 		if written {
-			s.release(ctx, before, less)
+			s.release(ctx, service, less)
 		} else {
-			s.release(ctx, before, more)
+			s.release(ctx, service, more)
 		}
 	}, nil
 }

@@ -352,3 +352,18 @@ func TestSecondFamily(t *testing.T) {
 		t.Errorf("one family: %+v", one.Spec)
 	}
 }
+
+func TestUpdateThatCreates(t *testing.T) {
+	c := newCluster(t, "10.96.0.0/24")
+	for _, written := range []bool{true, false} {
+		s := service("s", nil)
+		done, err := c.Update(c.Context(), s, &corev1.Service{}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done(written)
+		if !hasClusterIP(s) || c.isFree(c.addresses(), s.Spec.ClusterIP) == written {
+			t.Errorf("written %v: address %q", written, s.Spec.ClusterIP)
+		}
+	}
+}
