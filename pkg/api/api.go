@@ -55,6 +55,10 @@ type Resource struct {
 	New     func() Object         // an empty object of Version
 	NewList func() runtime.Object // an empty list of Version
 
+	// MaxValues is how many values (elements, entries, objects) a body may hold, for
+	// kinds of which a single object can have more than others may. Zero means as others.
+	MaxValues int
+
 	// Virtual resources (reviews, bindings, component statuses) have no storage: the
 	// server answers a create, or a get and a list, with a handler that it knows by
 	// group and plural.

@@ -25,8 +25,10 @@ var CustomResourceDefinition = &api.Resource{
 
 	StoragePath: "apiextensions.k8s.io/customresourcedefinitions",
 	StorageJSON: true,
-	New:         func() api.Object { return &apiextensionsv1.CustomResourceDefinition{} },
-	NewList:     func() runtime.Object { return &apiextensionsv1.CustomResourceDefinitionList{} },
+	// The schema of a big operator has a megabyte. Who may make kinds may do more than that.
+	MaxValues: 100000,
+	New:       func() api.Object { return &apiextensionsv1.CustomResourceDefinition{} },
+	NewList:   func() runtime.Object { return &apiextensionsv1.CustomResourceDefinitionList{} },
 
 	Default: func(obj api.Object) {
 		apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(obj.(*apiextensionsv1.CustomResourceDefinition))

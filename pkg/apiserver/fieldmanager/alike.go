@@ -54,11 +54,14 @@ func (a *alike) fields(manager string, obj api.Object) ([]metav1.ManagedFieldsEn
 	return nil, false
 }
 
-// remember adds an object that nobody changes afterwards.
+// memorable says whether an object is small enough to be remembered.
+func memorable(obj api.Object) bool {
+	sized, ok := obj.(interface{ Size() int })
+	return ok && sized.Size() <= exemplarSize
+}
+
+// remember adds a memorable object that nobody changes afterwards.
 func (a *alike) remember(manager string, obj api.Object, fields []metav1.ManagedFieldsEntry) {
-	if sized, ok := obj.(interface{ Size() int }); !ok || sized.Size() > exemplarSize {
-		return
-	}
 	list := []exemplar{{manager, obj, fields}}
 	if known := a.known.Load(); known != nil {
 		list = append(list, (*known)[:min(len(*known), exemplarsMost-1)]...)

@@ -99,6 +99,9 @@ func (m *Manager) Created(owner string, obj api.Object) error {
 		obj.SetManagedFields(fields)
 		return nil
 	}
+	if !memorable(obj) {
+		return m.Changed(owner, obj, m.kind.empty())
+	}
 	made := obj.DeepCopyObject().(api.Object)
 	err := m.Changed(owner, obj, m.kind.empty())
 	if err == nil {

@@ -20,7 +20,7 @@ import (
 //
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/
 func (w *write) applyPatch(kind types.PatchType, body []byte, force bool) (edit, error) {
-	wanted, twice, err := decodeApply(kind, body)
+	wanted, twice, err := decodeApply(kind, body, w.mostValues())
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +45,9 @@ func (w *write) applyPatch(kind types.PatchType, body []byte, force bool) (edit,
 
 // decodeApply reads what an apply wants. twice says that a key is there twice,
 // which it never is in CBOR.
-func decodeApply(kind types.PatchType, body []byte) (wanted map[string]any, twice, err error) {
+func decodeApply(kind types.PatchType, body []byte, most int) (wanted map[string]any, twice, err error) {
 	if kind == types.ApplyCBORPatchType {
-		if err := wire.CheckBody(runtime.ContentTypeCBOR, body, nil); err != nil {
+		if err := wire.CheckBody(runtime.ContentTypeCBOR, body, nil, most); err != nil {
 			return nil, nil, err
 		}
 		if err := direct.Unmarshal(body, &wanted); err != nil {
@@ -55,7 +55,7 @@ func decodeApply(kind types.PatchType, body []byte) (wanted map[string]any, twic
 		}
 		return wanted, nil, nil
 	}
-	data, twice, err := wire.FromYAML(body)
+	data, twice, err := wire.FromYAML(body, most)
 	switch {
 	case apierrors.IsRequestEntityTooLargeError(err):
 		return nil, nil, err

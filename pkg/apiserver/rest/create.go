@@ -68,7 +68,7 @@ func (w *write) decodeBody() (api.Object, error) {
 	if w.sub != nil {
 		obj, kind = w.sub.New(), w.sub.kind
 	}
-	if err := w.decoder.Decode(w.state, contentType, body, obj, kind.GVK, w.validation); err != nil {
+	if err := w.decoder.Decode(w.state, contentType, body, obj, kind.GVK, w.validation, w.mostValues()); err != nil {
 		return nil, err
 	}
 	w.state.NoteRequest(obj)

@@ -74,7 +74,7 @@ func FuzzApply(f *testing.F) {
 		if cbor {
 			kind = types.ApplyCBORPatchType
 		}
-		wanted, _, err := decodeApply(kind, body)
+		wanted, _, err := decodeApply(kind, body, wire.MaxValues)
 		if err != nil {
 			if code := wire.StatusOf(err).Code; code != 400 && code != 413 {
 				t.Errorf("%d: %v", code, err)

@@ -77,7 +77,7 @@ func (w *write) patchEdit(kind types.PatchType, body []byte, options *metav1.Pat
 			return nil, tooLargePatch(fmt.Sprintf("more than %d values", maxPatchValues))
 		}
 	default:
-		if err := wire.CheckBody(runtime.ContentTypeJSON, body, nil); err != nil {
+		if err := wire.CheckBody(runtime.ContentTypeJSON, body, nil, w.mostValues()); err != nil {
 			return nil, err
 		}
 	}
@@ -110,6 +110,14 @@ func (c *call) patchOptions(kind types.PatchType) (*metav1.PatchOptions, error) 
 	}
 	options.TypeMeta = optionsType("PatchOptions")
 	return options, invalidOptions("PatchOptions", validation.ValidatePatchOptions(options, kind))
+}
+
+// mostValues is how many values a body may have.
+func (c *call) mostValues() int {
+	if c.sub != nil && c.sub.view {
+		return wire.MaxValues
+	}
+	return max(wire.MaxValues, c.resource.MaxValues)
 }
 
 func (w *write) newBody() api.Object {

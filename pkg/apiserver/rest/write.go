@@ -297,20 +297,35 @@ func (w *write) validateChange(obj, current api.Object) field.ErrorList {
 	return errs
 }
 
-// maxMistakes bounds an answer to an object that has nothing right.
-const maxMistakes = 500
+// maxMistakes bounds an answer to an object that has nothing right: what it takes
+// to write one grows by its square.
+const maxMistakes = 200
 
 // invalid names the stored kind, whichever version was written, and each mistake
 // once: a value that is wrong in two places of a map is one.
 func (w *write) invalid(obj api.Object, errs field.ErrorList) error {
-	said := map[string]bool{}
-	errs = slices.DeleteFunc(errs, func(err *field.Error) bool {
-		text := err.Error()
-		again := said[text]
-		said[text] = true
-		return again
-	})
-	return apierrors.NewInvalid(w.resource.GroupVersionKind().GroupKind(), obj.GetName(), errs[:min(len(errs), maxMistakes)])
+	said := map[any]bool{}
+	var shown field.ErrorList
+	for _, err := range errs {
+		if mistake := mistakeOf(err); !said[mistake] {
+			said[mistake] = true
+			shown = append(shown, err)
+		}
+		if len(shown) == maxMistakes {
+			break
+		}
+	}
+	return apierrors.NewInvalid(w.resource.GroupVersionKind().GroupKind(), obj.GetName(), shown)
+}
+
+// mistakeOf is what two errors have in common that say the same. It spares the text
+// of errors that come by the thousand.
+func mistakeOf(err *field.Error) any {
+	switch err.BadValue.(type) {
+	case nil, string, int, int32, int64, bool:
+		return field.Error{Type: err.Type, Field: err.Field, BadValue: err.BadValue, Detail: err.Detail}
+	}
+	return err.Error()
 }
 
 func validateFinalizers(obj api.Object) (errs field.ErrorList) {

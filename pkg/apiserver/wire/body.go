@@ -76,13 +76,13 @@ func (d *Decoder) ContentType(r *http.Request) (string, error) {
 // Decode reads data of a content type into an object that must be of kind want,
 // which it also is when the data does not say so. validation is the fieldValidation
 // parameter: what is wrong with single fields is ignored, added to the
-// request's warnings (also when empty), or an error.
-func (d *Decoder) Decode(state *request.State, contentType string, data []byte, into runtime.Object, want schema.GroupVersionKind, validation string) error {
+// request's warnings (also when empty), or an error. most is how many values it may have.
+func (d *Decoder) Decode(state *request.State, contentType string, data []byte, into runtime.Object, want schema.GroupVersionKind, validation string, most int) error {
 	decoder := d.strict[contentType]
 	if validation == metav1.FieldValidationIgnore {
 		decoder = d.plain[contentType]
 	}
-	obj, gvk, err := decode(decoder, contentType, data, &want, into)
+	obj, gvk, err := decode(decoder, contentType, data, &want, into, most)
 	if apierrors.IsRequestEntityTooLargeError(err) {
 		return err
 	}
@@ -152,13 +152,13 @@ func unknownConversion(from, to schema.GroupVersionKind) error {
 }
 
 // decode counts what it is about to decode.
-func decode(decoder runtime.Decoder, contentType string, data []byte, want *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+func decode(decoder runtime.Decoder, contentType string, data []byte, want *schema.GroupVersionKind, into runtime.Object, most int) (runtime.Object, *schema.GroupVersionKind, error) {
 	var twice error
 	var err error
 	if contentType == runtime.ContentTypeYAML {
-		data, twice, err = FromYAML(data)
+		data, twice, err = FromYAML(data, most)
 	} else {
-		err = CheckBody(contentType, data, into)
+		err = CheckBody(contentType, data, into, most)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -35,7 +35,7 @@ func fuzzDecoder(f *testing.F, contentType string, seeds ...string) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		into := &corev1.Pod{}
-		if err := decoder.Decode(&request.State{}, contentType, data, into, want, "Warn"); err != nil {
+		if err := decoder.Decode(&request.State{}, contentType, data, into, want, "Warn", MaxValues); err != nil {
 			if code := StatusOf(err).Code; code != 400 && code != 413 {
 				t.Errorf("%d: %v", code, err)
 			}
@@ -45,7 +45,7 @@ func fuzzDecoder(f *testing.F, contentType string, seeds ...string) {
 		if err := encoding.Encode(into, &again); err != nil {
 			return // a string that is no UTF-8 can be kept and not be sent
 		}
-		if err := decoder.Decode(&request.State{}, contentType, again.Bytes(), &corev1.Pod{}, want, "Strict"); err != nil {
+		if err := decoder.Decode(&request.State{}, contentType, again.Bytes(), &corev1.Pod{}, want, "Strict", MaxValues); err != nil {
 			t.Errorf("what was accepted is refused when it comes back: %v", err)
 		}
 	})
@@ -73,14 +73,14 @@ func FuzzGuards(f *testing.F) {
 	f.Add([]byte("k8s\x00\x12\x04\x12\x00\x12\x00"))
 	f.Add([]byte("\xa1\x41a\x9a\x00\x00\x00\x01\xf6"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if n := JSONValues(data, maxValues); n > len(data) {
+		if n := JSONValues(data, MaxValues); n > len(data) {
 			t.Errorf("%d values in %d bytes", n, len(data))
 		}
 		for _, contentType := range offered {
-			if err := CheckBody(contentType, data, &corev1.Pod{}); err != nil && len(data) < maxValues/3 {
+			if err := CheckBody(contentType, data, &corev1.Pod{}, MaxValues); err != nil && len(data) < MaxValues/3 {
 				t.Errorf("%s: %d bytes have too many values: %v", contentType, len(data), err)
 			}
 		}
-		_ = checkYAML(data)
+		_ = checkYAML(data, MaxValues)
 	})
 }

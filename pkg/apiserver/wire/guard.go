@@ -13,28 +13,28 @@ import (
 // kilobyte of container. So before anything is decoded its values are counted,
 // in one pass without memory, and those with too many are refused.
 
-// maxValues is how many values one body may hold: elements, entries, objects. An
-// EndpointSlice of the largest size has fewer than 20,000.
-const maxValues = 20000
+// MaxValues is how many values one body may hold: elements, entries, objects. An
+// EndpointSlice of the largest size has fewer. Kinds whose objects have more say so.
+const MaxValues = 20000
 
-func tooManyValues() error {
-	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d values", maxValues))
+func tooManyValues(most int) error {
+	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d values", most))
 }
 
-// CheckBody refuses data of a content type with too many values. into is what it
-// will be decoded into; it may be nil for JSON and CBOR.
-func CheckBody(contentType string, data []byte, into any) error {
+// CheckBody refuses data of a content type with more than most values. into is what
+// it will be decoded into; it may be nil for JSON and CBOR.
+func CheckBody(contentType string, data []byte, into any, most int) error {
 	var fits bool
 	switch contentType {
 	case runtime.ContentTypeProtobuf:
-		fits = protoFits(data, reflect.TypeOf(into).Elem())
+		fits = protoFits(data, reflect.TypeOf(into).Elem(), most)
 	case runtime.ContentTypeCBOR:
-		fits = cborFits(data)
+		fits = cborFits(data, most)
 	default:
-		fits = jsonFits(data)
+		fits = jsonFits(data, most)
 	}
 	if !fits {
-		return tooManyValues()
+		return tooManyValues(most)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func JSONValues(data []byte, most int) (n int) {
 	return n
 }
 
-func jsonFits(data []byte) bool { return JSONValues(data, maxValues) <= maxValues }
+func jsonFits(data []byte, most int) bool { return JSONValues(data, most) <= most }
 
 // stringEnd returns the place of the quote that ends a JSON string, or -1.
 func stringEnd(data []byte) int {
@@ -78,13 +78,10 @@ func stringEnd(data []byte) int {
 	}
 }
 
-// maxItems is the limit on CBOR, where an entry is two items and an array or a
-// map counts for three.
-const maxItems = 5 * maxValues / 2
-
-// cborFits counts data items: one after the other, as they stand nested or not.
-func cborFits(data []byte) bool {
-	n := 0
+// cborFits counts data items: one after the other, as they stand nested or not. An
+// entry is two items, and an array or a map counts for three.
+func cborFits(data []byte, most int) bool {
+	n, maxItems := 0, 5*most/2
 	for len(data) > 0 && n <= maxItems {
 		n++
 		if data[0]&^31 == cborArray || data[0]&^31 == cborMap {
@@ -118,7 +115,7 @@ func cborFits(data []byte) bool {
 
 // yamlFits counts what begins a value in YAML, also where it stands in a text: a
 // text with as many commas is better sent as JSON.
-func yamlFits(data []byte) bool {
+func yamlFits(data []byte, most int) bool {
 	n := 0
 	for i, b := range data {
 		switch b {
@@ -130,5 +127,5 @@ func yamlFits(data []byte) bool {
 			}
 		}
 	}
-	return n <= 3*maxValues
+	return n <= 3*most
 }

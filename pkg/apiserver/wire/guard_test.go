@@ -40,7 +40,7 @@ func TestValuesAreCounted(t *testing.T) {
 			Hints:      &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "a"}}},
 		})
 	}
-	pod := &corev1.Pod{TypeMeta: metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}, Spec: corev1.PodSpec{Containers: make([]corev1.Container, maxValues)}}
+	pod := &corev1.Pod{TypeMeta: metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}, Spec: corev1.PodSpec{Containers: make([]corev1.Container, MaxValues)}}
 	for contentType, encoding := range encodings() {
 		for _, tt := range []struct {
 			obj  runtime.Object
@@ -50,7 +50,7 @@ func TestValuesAreCounted(t *testing.T) {
 			if err := encoding.Encode(tt.obj, &body); err != nil {
 				t.Fatal(err)
 			}
-			if err := CheckBody(contentType, body.Bytes(), tt.obj); (err == nil) != tt.fits {
+			if err := CheckBody(contentType, body.Bytes(), tt.obj, MaxValues); (err == nil) != tt.fits {
 				t.Errorf("%s: %T: %v", contentType, tt.obj, err)
 			}
 		}
@@ -89,7 +89,7 @@ func TestFromYAML(t *testing.T) {
 		{"many lines", strings.Repeat("- a\n", 40000), "413"},
 		{"long", strings.Repeat("x", maxYAML+1), "413"},
 	} {
-		data, twice, err := FromYAML([]byte(tt.text))
+		data, twice, err := FromYAML([]byte(tt.text), MaxValues)
 		got := string(data)
 		if twice != nil {
 			got += " and twice"

@@ -14,16 +14,14 @@ import (
 
 // Protobuf does not say which bytes are messages. The Go types do, in their tags.
 
-// maxFields is the limit on protobuf, which has fields that are empty as well.
-const maxFields = 2 * maxValues
-
-// protoFits counts the fields of a message of type t in its envelope.
-func protoFits(data []byte, t reflect.Type) bool {
+// protoFits counts the fields of a message of type t in its envelope, which has
+// some that are empty as well.
+func protoFits(data []byte, t reflect.Type, most int) bool {
 	raw, ok := bytes.CutPrefix(data, magic)
 	if !ok {
 		return true
 	}
-	c := protoCounter{left: maxFields}
+	c := protoCounter{left: 2 * most, most: most}
 	c.each(raw, func(number protowire.Number, value []byte) {
 		if number == 2 { // runtime.Unknown's raw
 			c.message(value, t)
@@ -32,7 +30,7 @@ func protoFits(data []byte, t reflect.Type) bool {
 	return c.left >= 0
 }
 
-type protoCounter struct{ left int }
+type protoCounter struct{ left, most int }
 
 // each calls visit for the fields of a message that hold bytes, while there are
 // values left.
@@ -70,7 +68,7 @@ func (c *protoCounter) message(data []byte, t reflect.Type) {
 		switch inner := messages[number]; {
 		case inner != nil:
 			c.message(value, inner)
-		case (t == rawExtension || t == fieldsV1) && number == 1 && !jsonFits(value):
+		case (t == rawExtension || t == fieldsV1) && number == 1 && !jsonFits(value, c.most):
 			c.left = -1
 		}
 	})

@@ -18,7 +18,7 @@ func (d *Decoder) DecodeOptions(contentType string, data []byte, into runtime.Ob
 		decoder = d.plain[contentType]
 	}
 	want := schema.GroupVersionKind{Version: "v1", Kind: kind}
-	_, gvk, err := decode(decoder, contentType, data, &want, into)
+	_, gvk, err := decode(decoder, contentType, data, &want, into, MaxValues)
 	switch {
 	case apierrors.IsRequestEntityTooLargeError(err):
 		return err

@@ -25,17 +25,17 @@ const (
 
 // FromYAML returns the JSON of YAML. twice says that a key is there twice, of
 // which the last one counts. Too large a document is a 413 Status, also one that
-// is small until its aliases are followed.
-func FromYAML(data []byte) (asJSON []byte, twice, err error) {
+// is small until its aliases are followed, and one with more than most values.
+func FromYAML(data []byte, most int) (asJSON []byte, twice, err error) {
 	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(data) {
-		if !jsonFits(data) {
-			return nil, nil, tooManyValues()
+		if !jsonFits(data, most) {
+			return nil, nil, tooManyValues(most)
 		}
 		if strict, err := kjson.UnmarshalStrict(data, &map[string]any{}, kjson.DisallowDuplicateFields); err == nil && len(strict) == 0 {
 			return data, nil, nil
 		} // else the other parser has the words for it
 	}
-	if err := checkYAML(data); err != nil {
+	if err := checkYAML(data, most); err != nil {
 		return nil, nil, err
 	}
 	if asJSON, twice = yaml.YAMLToJSONStrict(data); twice != nil {
@@ -43,18 +43,18 @@ func FromYAML(data []byte) (asJSON []byte, twice, err error) {
 			return nil, nil, err
 		}
 	}
-	if !jsonFits(asJSON) {
-		return nil, nil, tooManyValues()
+	if !jsonFits(asJSON, most) {
+		return nil, nil, tooManyValues(most)
 	}
 	return asJSON, twice, nil
 }
 
-func checkYAML(data []byte) error {
+func checkYAML(data []byte, most int) error {
 	switch {
 	case len(data) > maxYAML:
 		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d for YAML that is not JSON", maxYAML))
-	case !yamlFits(data):
-		return tooManyValues()
+	case !yamlFits(data, most):
+		return tooManyValues(most)
 	case !marked(data, '&') || !marked(data, '*'):
 		return nil
 	case len(data) > maxAliased:
