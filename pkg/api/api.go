@@ -218,6 +218,10 @@ type Subresource struct {
 	// ValidateUpdate.
 	Validate func(parent, old Object) field.ErrorList
 
+	// Warnings are the resource's Warnings for writes of a status, which is the
+	// only part that they speak of. May be nil.
+	Warnings func(ctx context.Context, parent, old Object) []string
+
 	// Connect marks what is not data at all but a connection or an action that
 	// the server handles by name: log, exec, attach, portforward, proxy,
 	// token, eviction. The functions above are nil then.

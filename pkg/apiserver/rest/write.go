@@ -338,10 +338,14 @@ func validateFinalizers(obj api.Object) (errs field.ErrorList) {
 // warn speaks of what a client may have written: not of the rest of an object of
 // which it writes the status alone.
 func (w *write) warn(obj, old api.Object) {
-	if w.resource.Warnings == nil || w.sub != nil && w.sub.Get == nil {
+	warnings := w.resource.Warnings
+	if w.sub != nil && w.sub.Get == nil {
+		warnings = w.sub.Warnings
+	}
+	if warnings == nil {
 		return
 	}
-	for _, text := range w.resource.Warnings(w.ctx, obj, old) {
+	for _, text := range warnings(w.ctx, obj, old) {
 		w.state.Warn(text)
 	}
 }

@@ -67,7 +67,7 @@ var Resource = &api.Resource{
 			Name: "resize", Verbs: []string{"get", "patch", "update"},
 			Get: wholePod, Put: putPodResize, Validate: validateResize,
 		},
-		api.Status(putPodStatus, validatePodStatus),
+		podStatus(),
 	},
 }
 

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
@@ -80,6 +81,24 @@ func setPodCondition(pod *corev1.Pod, condition corev1.PodCondition) {
 		}
 	}
 	pod.Status.Conditions = append(pod.Status.Conditions, condition)
+}
+
+func podStatus() api.Subresource {
+	status := api.Status(putPodStatus, validatePodStatus)
+	status.Warnings = podStatusWarnings
+	return status
+}
+
+// podStatusWarnings speaks of addresses that are not written as they should be.
+func podStatusWarnings(_ context.Context, obj, _ api.Object) (out []string) {
+	status, path := &obj.(*corev1.Pod).Status, field.NewPath("status")
+	for i, ip := range status.PodIPs {
+		out = append(out, validation.GetWarningsForIP(path.Child("podIPs").Index(i).Child("ip"), ip.IP)...)
+	}
+	for i, ip := range status.HostIPs {
+		out = append(out, validation.GetWarningsForIP(path.Child("hostIPs").Index(i).Child("ip"), ip.IP)...)
+	}
+	return out
 }
 
 // putPodStatus takes the status that a kubelet reports. Owner references stay

@@ -60,8 +60,14 @@ var Resource = &api.Resource{
 
 	Subresources: []api.Subresource{
 		api.Connect("proxy", api.CoreKind("ServiceProxyOptions"), api.ProxyVerbs...),
-		api.Status(func(_ context.Context, to, from *corev1.Service) { to.Status = from.Status }, validateServiceStatus),
+		serviceStatus(),
 	},
+}
+
+func serviceStatus() api.Subresource {
+	status := api.Status(func(_ context.Context, to, from *corev1.Service) { to.Status = from.Status }, validateServiceStatus)
+	status.Warnings = serviceStatusWarnings
+	return status
 }
 
 var serviceSpecDoc = corev1.ServiceSpec{}.SwaggerDoc()

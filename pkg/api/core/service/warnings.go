@@ -65,3 +65,13 @@ func headlessWarnings(spec *corev1.ServiceSpec) (out []string) {
 	}
 	return out
 }
+
+func serviceStatusWarnings(_ context.Context, obj, _ api.Object) (out []string) {
+	path := field.NewPath("status", "loadBalancer", "ingress")
+	for i, ingress := range obj.(*corev1.Service).Status.LoadBalancer.Ingress {
+		if ingress.IP != "" {
+			out = append(out, validation.GetWarningsForIP(path.Index(i), ingress.IP)...)
+		}
+	}
+	return out
+}
