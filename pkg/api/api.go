@@ -222,6 +222,11 @@ type Subresource struct {
 	// only part that they speak of. May be nil.
 	Warnings func(ctx context.Context, parent, old Object) []string
 
+	// Columns and Row make the Table of a body that is of a kind of its own, as those of
+	// a Resource do.
+	Columns []metav1.TableColumnDefinition
+	Row     func(body Object, now time.Time) []any
+
 	// Connect marks what is not data at all but a connection or an action that
 	// the server handles by name: log, exec, attach, portforward, proxy,
 	// token, eviction. The functions above are nil then.

@@ -15,10 +15,11 @@ func WithTime(ctx context.Context, t time.Time) context.Context {
 }
 
 // Now returns the moment of the request that ctx belongs to, or the present if
-// ctx does not say.
+// ctx does not say: the second of it, which is all that is stored of a time.
 func Now(ctx context.Context) metav1.Time {
-	if t, ok := ctx.Value(timeKey{}).(time.Time); ok {
-		return metav1.NewTime(t)
+	t, ok := ctx.Value(timeKey{}).(time.Time)
+	if !ok {
+		t = time.Now()
 	}
-	return metav1.Now()
+	return metav1.NewTime(t.Truncate(time.Second))
 }

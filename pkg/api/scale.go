@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
@@ -23,6 +24,17 @@ func Scale(get func(Object) (Object, error), put func(context.Context, Object, O
 		New:   func() Object { return &autoscalingv1.Scale{} },
 		Get:   get,
 		Put:   put,
+
+		Columns: []metav1.TableColumnDefinition{
+			Column("Name", "string", NameColumn.Description),
+			Column("Desired", "integer", autoscalingv1.ScaleSpec{}.SwaggerDoc()["replicas"]),
+			Column("Available", "integer", autoscalingv1.ScaleStatus{}.SwaggerDoc()["replicas"]),
+			AgeColumn,
+		},
+		Row: func(body Object, now time.Time) []any {
+			scale := body.(*autoscalingv1.Scale)
+			return []any{scale.Name, int64(scale.Spec.Replicas), int64(scale.Status.Replicas), Age(scale.CreationTimestamp, now)}
+		},
 	}
 }
 

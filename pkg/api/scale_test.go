@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +22,9 @@ func TestScale(t *testing.T) {
 	scale := obj.(*autoscalingv1.Scale)
 	if scale.Name != "a" || scale.ResourceVersion != "7" || scale.Spec.Replicas != 3 || scale.Status.Replicas != 2 || scale.Status.Selector != "k=v" {
 		t.Errorf("%+v", scale)
+	}
+	if row := api.Scale(nil, nil).Row(scale, time.Now()); !slices.Equal(row, []any{"a", int64(3), int64(2), "<unknown>"}) {
+		t.Errorf("row %v", row)
 	}
 	var replicas *int32
 	scale.Spec.Replicas = 5

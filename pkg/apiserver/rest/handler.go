@@ -133,7 +133,7 @@ func newSubresource(e *endpoint, s api.Subresource) *subresource {
 	}
 	if !s.Kind.Empty() && s.Kind != e.kind.GVK {
 		sub.view = true
-		sub.kind = wire.NewKind(&api.Resource{}, s.Kind, nil)
+		sub.kind = wire.NewKind(&api.Resource{Columns: s.Columns, Row: s.Row}, s.Kind, nil)
 	}
 	return sub
 }
