@@ -302,8 +302,12 @@ func (p *process) bootstrap(ctx context.Context) error {
 	if err := p.ranges.Repair(ctx); err != nil {
 		return err
 	}
+	ranges, err := p.serviceRanges()
+	if err != nil {
+		return err
+	}
 	return bootstrap.Run(ctx, bootstrap.Config{Store: p.store, Resources: p.resources, AdvertiseAddress: advertised, SecurePort: p.SecurePort,
-		ServiceIP: p.ranges.First(), Services: p.ranges, ClientCA: p.identity.clientCA, RBAC: slices.Contains(p.AuthorizationModes, "RBAC")})
+		ServiceIP: p.ranges.First(), Services: p.ranges, ServiceRanges: ranges, ClientCA: p.identity.clientCA, RBAC: slices.Contains(p.AuthorizationModes, "RBAC")})
 }
 
 // authorizer makes the chain of --authorization-mode. policy is nil without RBAC.

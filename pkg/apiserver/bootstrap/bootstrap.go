@@ -1,7 +1,7 @@
 // Package bootstrap puts into an empty store what every cluster has: the system
 // namespaces, the default roles and bindings, the system priority classes, the
-// priority levels and flow schemas, the list of what is served here, and the
-// Service and endpoints by which pods reach the API server.
+// priority levels and flow schemas, the list of what is served here, the ranges of cluster IPs,
+// and the Service and endpoints by which pods reach the API server.
 //
 // Run is called once at each start, before the server says that it is ready. It compares with
 // what is there in the cache and writes only what is absent or differs, so a
@@ -45,6 +45,8 @@ type Config struct {
 	// the Service that takes it, and keeps it from being given away.
 	ServiceIP netip.Addr
 	Services  Companion
+	// ServiceRanges are what cluster IPs are taken from: one, or one of each family.
+	ServiceRanges []netip.Prefix
 	// ClientCA is the PEM of what signs client certificates, for extension servers.
 	ClientCA []byte
 	// RBAC says whether the default roles are wanted.
@@ -57,9 +59,10 @@ type Companion interface {
 }
 
 // Run writes what is missing. The system namespaces come first, as no object
-// may be in a namespace that is not there.
+// may be in a namespace that is not there. The range of cluster IPs comes twice: what
+// is new has no status yet.
 func Run(ctx context.Context, c Config) error {
-	for _, wishes := range [][]wish{namespaces(c), c.objects(), c.flowSchemas()} {
+	for _, wishes := range [][]wish{namespaces(c), c.objects(), append(c.flowSchemas(), c.serviceCIDR())} {
 		if err := ensureAll(ctx, wishes); err != nil {
 			return err
 		}
@@ -80,7 +83,7 @@ type wish struct {
 func (c Config) objects() []wish {
 	wishes := append(c.priorityClasses(), c.service()...)
 	wishes = append(wishes, c.priorityLevels()...)
-	wishes = append(wishes, c.extensionConfig())
+	wishes = append(wishes, c.extensionConfig(), c.serviceCIDR())
 	wishes = append(wishes, c.apiServiceWishes()...)
 	if c.RBAC {
 		wishes = append(wishes, c.policy()...)

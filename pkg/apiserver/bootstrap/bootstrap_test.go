@@ -34,6 +34,7 @@ func config(t *testing.T) Config {
 		AdvertiseAddress: netip.MustParseAddr("192.0.2.1"),
 		SecurePort:       6443,
 		ServiceIP:        services.First(),
+		ServiceRanges:    []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")},
 		Services:         services,
 		ClientCA:         []byte("pem"),
 		RBAC:             true,
