@@ -30,7 +30,7 @@ var inText = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "<time>"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "<uid>"},
 	{regexp.MustCompile(`eyJ[\w.-]{20,}`), "<token>"},
-	{regexp.MustCompile(`((?i)resource ?version\W{1,4})\d+( \(\d+\))?`), "${1}<version>"},
+	{regexp.MustCompile(`((?i)resource ?version\W{1,5})\d+( \(\d+\))?`), "${1}<version>"},
 	{regexp.MustCompile(`(ResourceVersion in (the precondition|record)) \(\d+\)`), "${1} <version>"},
 	{regexp.MustCompile(`current: \d+`), "current: <version>"},
 	{regexp.MustCompile(`^(\d+[hms])+$`), "<age>"},

@@ -28,13 +28,7 @@ func (c *call) create() error {
 	if err != nil {
 		return err
 	}
-	options, err := c.createOptions()
-	if err != nil {
-		return err
-	}
-	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun),
-		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
-	obj, err := w.decodeBody()
+	w, obj, err := c.readCreate()
 	if err != nil {
 		return err
 	}
@@ -53,17 +47,29 @@ func (c *call) create() error {
 	return c.answer(http.StatusCreated, c.kind, media, tables, from)
 }
 
-// decodeBody reads the object in the body, in its stored version and with its
-// defaults.
-func (w *write) decodeBody() (api.Object, error) {
-	contentType, err := w.decoder.ContentType(w.r)
+// readCreate reads what a create says: in this order, so that of several mistakes
+// the same is told as upstream tells.
+func (c *call) readCreate() (*write, api.Object, error) {
+	contentType, err := c.decoder.ContentType(c.r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	body, err := wire.ReadBody(w.r)
+	body, err := wire.ReadBody(c.r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	options, err := c.createOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun),
+		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
+	obj, err := w.decodeBody(contentType, body)
+	return w, obj, err
+}
+
+// decodeBody returns the object in the body, in the served version.
+func (w *write) decodeBody(contentType string, body []byte) (api.Object, error) {
 	obj, kind := w.form.New(), w.kind
 	if w.sub != nil {
 		obj, kind = w.sub.New(), w.sub.kind

@@ -66,13 +66,7 @@ func (c *call) getView() error {
 
 // createView has an action taken: a pod bound or evicted, a token made.
 func (c *call) createView(name string) error {
-	options, err := c.createOptions()
-	if err != nil {
-		return err
-	}
-	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun),
-		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
-	body, err := w.decodeBody()
+	w, body, err := c.readCreate()
 	if err != nil {
 		return err
 	}

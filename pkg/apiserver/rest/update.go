@@ -15,13 +15,21 @@ func (c *call) update() error {
 	if err != nil {
 		return err
 	}
+	data, err := wire.ReadBody(c.r)
+	if err != nil {
+		return err
+	}
 	options, err := c.updateOptions()
 	if err != nil {
 		return err
 	}
 	w := &write{call: c, options: options, dryRun: dryRun(options.DryRun),
 		manager: c.manager(options.FieldManager), validation: options.FieldValidation}
-	body, err := w.decodeBody()
+	contentType, err := c.decoder.ContentType(c.r)
+	if err != nil {
+		return err
+	}
+	body, err := w.decodeBody(contentType, data)
 	if err != nil {
 		return err
 	}
