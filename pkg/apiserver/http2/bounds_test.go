@@ -174,6 +174,35 @@ func TestViolations(t *testing.T) {
 	}
 }
 
+// TestBodiesBeyondWindows are of handlers that do not read.
+func TestBodiesBeyondWindows(t *testing.T) {
+	handler, _, _ := blocked()
+	s := start(t, handler)
+	for _, c := range []struct {
+		name            string
+		streams, frames uint32
+		want            string
+	}{
+		{"a stream's", 1, 17, "reset FLOW_CONTROL_ERROR"},
+		{"the connection's", 5, 16, "goaway FLOW_CONTROL_ERROR"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := s.greet(t)
+			for i := range c.streams {
+				p.open(2*i+1, false, p.block("POST", "/"))
+				for range c.frames {
+					if p.WriteData(2*i+1, false, make([]byte, 16<<10)) != nil {
+						break
+					}
+				}
+			}
+			if got := p.ending(); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 func TestHeadersTooLarge(t *testing.T) {
 	s := start(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler runs") },
 		func(server *http.Server, _ *ours.Options) { server.MaxHeaderBytes = 10_000 })

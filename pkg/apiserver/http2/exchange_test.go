@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-
-	ours "slowmo/pkg/apiserver/http2"
 )
 
 // noise is a reader of size bytes that are the same each time.
@@ -119,7 +117,7 @@ func TestShrunkWindow(t *testing.T) {
 	if n := len(p.read(data).(*http2.DataFrame).Data()); n != 600 {
 		t.Fatalf("%d bytes in a window of 600", n)
 	}
-	p.do(p.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 100})) // it is -500 now
+	p.set(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 100}) // it is -500 now
 	p.do(p.WriteWindowUpdate(1, 510))
 	if n := len(p.read(data).(*http2.DataFrame).Data()); n != 10 {
 		t.Fatalf("%d bytes in a window of 10", n)
@@ -235,27 +233,33 @@ func TestContextEnds(t *testing.T) {
 // TestDeadlines of a ResponseController, set before and while a handler waits.
 func TestDeadlines(t *testing.T) {
 	results := make(chan error, 1)
+	var meanwhile func() // sets a new deadline
 	s := start(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/set" {
+			meanwhile()
+			return
+		}
 		control := http.NewResponseController(w)
 		set, wait := control.SetReadDeadline, func() error { _, err := r.Body.Read(make([]byte, 1)); return err }
 		if strings.HasPrefix(r.URL.Path, "/write") {
 			set, wait = control.SetWriteDeadline, func() error { _, err := w.Write(make([]byte, 1<<20)); return err }
 		}
+		by := time.Hour
 		if strings.HasSuffix(r.URL.Path, "/before") {
-			_ = set(time.Now().Add(10 * time.Millisecond))
-			results <- wait()
-			return
+			by = 10 * time.Millisecond
 		}
-		_ = set(time.Now().Add(time.Hour))
-		waited := make(chan error)
-		go func() { waited <- wait() }()
-		_ = set(time.Now().Add(10 * time.Millisecond))
-		results <- <-waited
+		_ = set(time.Now().Add(by))
+		meanwhile = func() { _ = set(time.Now().Add(10 * time.Millisecond)) }
+		results <- wait()
 	})
 	for _, path := range []string{"/read/before", "/read/meanwhile", "/write/before", "/write/meanwhile"} {
 		t.Run(path, func(t *testing.T) {
 			p := s.greet(t)
-			p.open(1, false, p.block("POST", path))
+			p.open(1, false, p.block("POST", path, "expect", "100-continue"))
+			if strings.HasSuffix(path, "/meanwhile") {
+				p.read(func(f http2.Frame) bool { return f.Header().StreamID == 1 }) // it waits
+				p.get(3, "/set")
+			}
 			if err := within(t, "the deadline", results); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
@@ -440,29 +444,27 @@ func TestClose(t *testing.T) {
 // TestAnswerBeforeClose: an answer comes whole though the connection ends with it and
 // its client has more to say.
 func TestAnswerBeforeClose(t *testing.T) {
-	const size = 8 << 20
+	const size = 120_000 // more than a client's kernel holds unasked, less than both ends' do
 	s := start(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 		_, _ = io.Copy(w, noise(size))
-	}, func(_ *http.Server, o *ours.Options) { o.WritePatience = soon })
+	})
 	p := s.greet(t, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
 	p.do(p.WriteWindowUpdate(0, 1<<30))
 	p.get(1, "/")
-	var got int
-	for {
-		f, err := p.ReadFrame()
-		if err != nil {
-			t.Fatalf("after %d bytes: %v", got, err)
-		}
-		if err := p.WritePing(false, [8]byte{}); err != nil {
-			t.Logf("a ping after %d bytes: %v", got, err) // it may be over
-		}
-		if f, ok := f.(*http2.DataFrame); ok {
-			if got += len(f.Data()); f.StreamEnded() {
-				break
-			}
-		}
+	// A client that does not read does not see when the server has hung up: it talks on for long enough.
+	for range 20 {
+		<-time.After(5 * time.Millisecond)
+		_ = p.WritePing(false, [8]byte{})
 	}
+	var got int
+	p.read(func(f http2.Frame) bool {
+		data, ok := f.(*http2.DataFrame)
+		if ok {
+			got += len(data.Data())
+		}
+		return ok && data.StreamEnded()
+	})
 	if got != size {
 		t.Errorf("%d of %d bytes", got, size)
 	}

@@ -142,14 +142,18 @@ func (s *server) greet(t testing.TB, settings ...http2.Setting) *peer {
 	t.Helper()
 	p := s.dial(t)
 	p.sent(io.WriteString(p.conn, http2.ClientPreface))
+	p.set(settings...)
+	return p
+}
+
+// set returns when the server has taken settings.
+func (p *peer) set(settings ...http2.Setting) {
+	p.t.Helper()
 	p.do(p.WriteSettings(settings...))
-	for {
-		f, err := p.ReadFrame()
-		p.do(err)
-		if s, ok := f.(*http2.SettingsFrame); ok && s.IsAck() {
-			return p
-		}
-	}
+	p.read(func(f http2.Frame) bool {
+		s, ok := f.(*http2.SettingsFrame)
+		return ok && s.IsAck()
+	})
 }
 
 func (p *peer) do(err error) {
