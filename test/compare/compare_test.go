@@ -106,6 +106,9 @@ func (p pair) each(t *testing.T, do func(*server) error) {
 // check sends a step to both and compares what they say.
 func (p pair) check(t *testing.T, number int, step step) {
 	t.Helper()
+	if err := p.theirs.settle(t.Context(), step); err != nil {
+		t.Fatal(err)
+	}
 	said := map[*server]map[string]any{}
 	var mu sync.Mutex
 	p.each(t, func(s *server) error {

@@ -82,11 +82,21 @@ func (m *mask) value(key string, value any) any {
 		for i, x := range v {
 			out[i] = m.value(key, x)
 		}
+		if key == "managedFields" {
+			slices.SortStableFunc(out, func(a, b any) int { return strings.Compare(writer(a), writer(b)) })
+		}
 		return out
 	case string:
 		return m.text(v)
 	}
 	return value
+}
+
+// writer is whose an entry of managedFields is. They come in the order of their times,
+// where one server may have been past a full second and the other not.
+func writer(entry any) string {
+	e, _ := entry.(map[string]any)
+	return fmt.Sprint(e["manager"], e["operation"], e["subresource"], e["apiVersion"])
 }
 
 func (m *mask) text(text string) string {

@@ -74,6 +74,26 @@ func (s *server) do(ctx context.Context, step step) (*answer, error) {
 	return a, nil
 }
 
+var collection = regexp.MustCompile(`^(/api/v1|/apis/[^/]+/[^/]+)(/namespaces/[^/]+)?/[^/?]+`)
+
+// settle has upstream's cache catch up with what was written: a list waits for that.
+// An update that starts from an old state is tried again, and its answer has the
+// warnings of both times, and no port that the first time took.
+func (s *server) settle(ctx context.Context, next step) error {
+	method, path := next.target()
+	if method != http.MethodPatch && method != http.MethodPut {
+		return nil
+	}
+	path = collection.FindString(s.fill(path))
+	if path == "" {
+		return nil
+	}
+	sent := s.mask.sent
+	_, err := s.do(ctx, step{Do: "GET " + path + "?labelSelector=none"})
+	s.mask.sent = sent
+	return err
+}
+
 // request makes a step's request, and notes what it says.
 func (s *server) request(ctx context.Context, step step) (*http.Request, error) {
 	method, path := step.target()
