@@ -177,3 +177,26 @@ func TestLargeDefinition(t *testing.T) {
 		do(t, "DELETE", definitions+"/"+name+".large.example.com", "")
 	}
 }
+
+// TestRoomForOwners: an object that is too large with its managed fields is stored
+// without them, and one that is applied is not.
+func TestRoomForOwners(t *testing.T) {
+	revisions := "/apis/apps/v1/namespaces/" + namespace(t) + "/controllerrevisions"
+	annotations := entries(`{"k":""`, `,"k%05d":""`, `}`, 100000)
+	body := func(name, text string) string {
+		return fmt.Sprintf(`{"apiVersion":"apps/v1","kind":"ControllerRevision","metadata":{"name":%q,"annotations":%s},"revision":1,"data":{"x":%q}}`, name, annotations, text)
+	}
+	text := strings.Repeat("x", 1420000)
+	got := do(t, "POST", revisions, body("made", text))
+	if got.code != 201 || got.at("metadata.managedFields") != nil {
+		t.Errorf("made: %d %.200s", got.code, got.raw)
+	}
+	got = do(t, "PATCH", revisions+"/made", `{"metadata":{"labels":{"a":"b"}}}`, "Content-Type: application/merge-patch+json")
+	if got.code != 200 || got.at("metadata.labels.a") != "b" {
+		t.Errorf("changed: %d %.200s", got.code, got.raw)
+	}
+	got = do(t, "PATCH", revisions+"/applied?fieldManager=m", body("applied", text), "Content-Type: application/apply-patch+yaml")
+	if got.code != 500 || got.at("message") != "etcdserver: request is too large" {
+		t.Errorf("applied: %d %.200s", got.code, got.raw)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -40,6 +41,8 @@ func (s *Store) commit(ctx context.Context, d *draft, with []Op) (*Record, error
 	}
 	s.drafts.drop(list)
 	switch {
+	case err != nil && strings.Contains(err.Error(), ErrTooLarge.Error()): // of the member, or of a client of one
+		return nil, ErrTooLarge
 	case err != nil:
 		return nil, fmt.Errorf("storage: write %s: %w", d.key, err)
 	case response.Succeeded:

@@ -14,6 +14,7 @@ var (
 	ErrExpired  = errors.New("storage: revision is compacted")   // HTTP 410
 	ErrFuture   = errors.New("storage: revision is not reached") // HTTP 504, "Too large resource version"
 	ErrContinue = errors.New("continue key is not valid")        // what follows it are upstream's words
+	ErrTooLarge = errors.New("etcdserver: request is too large") // etcd's words
 	ErrCorrupt  = errors.New("storage: stored object cannot be decoded")
 )
 

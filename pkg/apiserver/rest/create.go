@@ -127,6 +127,10 @@ func (w *write) insert(served api.Object) (wire.Source, error) {
 			return nil, err
 		}
 		from, err := w.put(obj)
+		if errors.Is(err, storage.ErrTooLarge) { // perhaps not without who owns the fields
+			obj.SetManagedFields(nil)
+			from, err = w.put(obj)
+		}
 		// What the companion chose (an address) may have been taken meanwhile, as the name may.
 		chosen := served.GetName() == "" || errors.As(err, new(*storage.OpError))
 		switch {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -36,6 +37,10 @@ func (m *modification) run() (wire.Source, error) {
 		return m.rehearse()
 	}
 	record, err := m.collection.Modify(m.ctx, m.namespace, m.info.Name, m.step)
+	if errors.Is(err, storage.ErrTooLarge) && !m.applied {
+		m.ownerless = true
+		record, err = m.collection.Modify(m.ctx, m.namespace, m.info.Name, m.step)
+	}
 	m.finish(err == nil)
 	switch {
 	case err != nil:

@@ -32,6 +32,7 @@ type write struct {
 	manager    string // owner of the fields that are set
 	validation string // the fieldValidation parameter
 	applied    bool   // field management has been done by an apply
+	ownerless  bool   // there is no room to say who owns the fields
 
 	// What the companion answered in the present attempt.
 	beside []storage.Op       // to a create
@@ -95,7 +96,11 @@ func (w *write) admitChange(obj, current api.Object) error {
 
 // trackNew notes who set the fields of a new object.
 func (w *write) trackNew(obj api.Object) error {
-	if w.applied {
+	switch {
+	case w.ownerless:
+		obj.SetManagedFields(nil)
+		return nil
+	case w.applied:
 		return nil
 	}
 	return w.owners().Created(w.manager, obj)
@@ -103,7 +108,11 @@ func (w *write) trackNew(obj api.Object) error {
 
 // track notes who changed which fields. That is known of a view already (view.go).
 func (w *write) track(obj, current api.Object) error {
-	if w.applied || w.sub != nil && w.sub.view {
+	switch {
+	case w.ownerless:
+		obj.SetManagedFields(nil)
+		return nil
+	case w.applied, w.sub != nil && w.sub.view:
 		return nil
 	}
 	return w.owners().Changed(w.manager, obj, current)
