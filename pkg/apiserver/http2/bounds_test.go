@@ -236,7 +236,7 @@ func TestNoLimits(t *testing.T) {
 }
 
 func TestSlowPreface(t *testing.T) {
-	s := start(t, func(http.ResponseWriter, *http.Request) {}, func(server *http.Server, _ *ours.Options) { server.ReadHeaderTimeout = 50 * time.Millisecond })
+	s := start(t, func(http.ResponseWriter, *http.Request) {}, func(server *http.Server, _ *ours.Options) { server.ReadHeaderTimeout = 400 * time.Millisecond })
 	for _, text := range []string{"", "PRI * HT", http2.ClientPreface} {
 		p := s.dial(t)
 		p.sent(io.WriteString(p.conn, text))

@@ -16,7 +16,9 @@
 // reader of answers. What a peer can make a connection hold is bounded: streams and
 // handlers by Options.MaxStreams, bodies not read yet by the receive window, frames
 // not sent yet by outputLimit; headers and patience by the server's MaxHeaderBytes,
-// ReadHeaderTimeout and IdleTimeout. When a connection is over, no handler of it runs.
+// ReadHeaderTimeout and IdleTimeout, and by Options.WritePatience, which is also how
+// long a handler that writes for all can be kept. When a connection is over, no handler
+// of it runs. Its end loses nothing that was sent: we hang up, the client closes.
 //
 // What it leaves out: push, priorities and trailers of requests.
 //
