@@ -73,6 +73,9 @@ func (r *runtimeClass) find(ctx context.Context, a *request.Attributes) (*corev1
 	if pod.Spec.RuntimeClassName == nil {
 		return pod, nil, nil
 	}
+	if *pod.Spec.RuntimeClassName == "" {
+		return nil, nil, errors.New("resource name may not be empty")
+	}
 	class, err := plugin.Lookup[*nodev1.RuntimeClass](ctx, r.store.Collection(node.RuntimeClass), "", *pod.Spec.RuntimeClassName)
 	if apierrors.IsNotFound(err) {
 		err = plugin.Forbid(a, fmt.Errorf("pod rejected: RuntimeClass %q not found", *pod.Spec.RuntimeClassName))
