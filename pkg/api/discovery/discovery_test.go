@@ -37,7 +37,7 @@ func TestValidateSliceUpdate(t *testing.T) {
 }
 
 func TestSliceWarnings(t *testing.T) {
-	apitest.Warnings(t, EndpointSlice, "", `{addressType: FQDN}`, "spec.addressType: FQDN endpoints are deprecated")
+	apitest.Warnings(t, EndpointSlice, "", `{addressType: FQDN, endpoints: [{addresses: [a.b]}]}`, "spec.addressType: FQDN endpoints are deprecated")
 	apitest.Warnings(t, EndpointSlice, `{addressType: FQDN}`, `{addressType: FQDN}`)
 	const legacy = `addressType: IPv4, endpoints: [{addresses: [010.0.0.1]}]}`
 	apitest.Warnings(t, EndpointSlice, "", `{`+legacy, `endpoints[0].addresses[0]: non-standard IP address "010.0.0.1" is invalid: use "10.0.0.1"`)

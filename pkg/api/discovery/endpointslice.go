@@ -101,8 +101,11 @@ func dropTopology(s *discoveryv1.EndpointSlice) {
 // controllers, which write them as they find them.
 func sliceWarnings(_ context.Context, obj, old api.Object) (warnings []string) {
 	s := obj.(*discoveryv1.EndpointSlice)
-	if old == nil && s.AddressType == discoveryv1.AddressTypeFQDN {
-		warnings = append(warnings, "spec.addressType: FQDN endpoints are deprecated")
+	if s.AddressType == discoveryv1.AddressTypeFQDN {
+		if old == nil {
+			warnings = append(warnings, "spec.addressType: FQDN endpoints are deprecated")
+		}
+		return warnings
 	}
 	switch s.Labels[discoveryv1.LabelManagedBy] {
 	case "endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io":

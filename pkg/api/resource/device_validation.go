@@ -34,12 +34,15 @@ func (c *check) sliceDevice(d, before *resourcev1.Device, perDevice bool, path *
 	}
 	taints := path.Child("taints")
 	changed := before == nil || !equality.Semantic.DeepEqual(before.Taints, d.Taints)
-	if changed && fits(len(d.Taints), resourcev1.DeviceTaintsMaxLength, taints, c.add) {
+	tainted := &check{}
+	if changed && fits(len(d.Taints), resourcev1.DeviceTaintsMaxLength, taints, tainted.add) {
 		for i := range d.Taints {
-			c.taint(&d.Taints[i], nil, taints.Index(i))
+			tainted.taint(&d.Taints[i], nil, taints.Index(i))
 		}
 	}
+	c.add(tainted.errs...)
 	c.consumption(d.ConsumesCounters, path.Child("consumesCounters"))
+	c.tag(tainted.tagged...) // by the order of the fields in their type
 	c.deviceNodes(d, perDevice, path)
 	c.bindingConditions(d.BindingConditions, d.BindingFailureConditions, path)
 }

@@ -2,9 +2,11 @@ package resource
 
 import (
 	"context"
+	"time"
 
 	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -35,10 +37,29 @@ var DeviceTaintRule = &api.Resource{
 	Validate:       func(obj api.Object) field.ErrorList { return validateTaintRule(obj, nil) },
 	ValidateUpdate: validateTaintRule,
 
+	Columns: []metav1.TableColumnDefinition{
+		api.NameColumn,
+		api.Column("Key", "string", taintDoc["key"]),
+		api.Column("Value", "string", taintDoc["value"]),
+		api.Column("Effect", "string", taintDoc["effect"]),
+		api.Column("TimeAdded", "string", taintDoc["timeAdded"]),
+		api.AgeColumn,
+	},
+	Row: func(obj api.Object, now time.Time) []any {
+		rule := obj.(*resourcev1.DeviceTaintRule)
+		taint, added := &rule.Spec.Taint, ""
+		if taint.TimeAdded != nil {
+			added = api.Age(*taint.TimeAdded, now)
+		}
+		return []any{rule.Name, taint.Key, taint.Value, string(taint.Effect), added, api.Age(rule.CreationTimestamp, now)}
+	},
+
 	Subresources: []api.Subresource{
 		api.StatusAlone(func(_ context.Context, to, from *resourcev1.DeviceTaintRule) { to.Status = from.Status }, validateTaintRuleStatus),
 	},
 }
+
+var taintDoc = resourcev1.DeviceTaint{}.SwaggerDoc()
 
 func validateTaintRuleStatus(obj, _ api.Object) field.ErrorList {
 	conditions, path := obj.(*resourcev1.DeviceTaintRule).Status.Conditions, field.NewPath("status", "conditions")

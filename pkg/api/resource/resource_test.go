@@ -54,6 +54,11 @@ func texts[E error](errs []E) (out []string) {
 	return out
 }
 
+func TestTaintRuleRow(t *testing.T) {
+	apitest.Row(t, DeviceTaintRule, `{metadata: {name: r}, spec: {taint: {key: k, value: v, effect: NoExecute}}}`, `["r","k","v","NoExecute","","5m"]`)
+	apitest.Row(t, DeviceTaintRule, `{metadata: {name: r}, spec: {taint: {key: k, effect: None, timeAdded: "2020-01-01T00:00:00Z"}}}`, `["r","k","","None","6y3d","5m"]`)
+}
+
 func TestValidateTemplate(t *testing.T) {
 	apitest.Create(t, ResourceClaimTemplate, `spec: {metadata: {labels: {a: b}, name: c, finalizers: [d/e]}, spec: {devices: {requests: [{name: r, exactly: {}}]}}}`,
 		"spec.metadata.name: Forbidden: cannot be set", "spec.metadata.finalizers: Forbidden: cannot be set",
@@ -194,6 +199,10 @@ func TestValidateSlice(t *testing.T) {
 			`spec.devices[0].attributes[c].version: Invalid value: "1.2": must be a string compatible with semver.org spec 2.0.0`,
 			"spec.devices[0].attributes[e]: Invalid value: \"\": must specify one of: `int`, `bool`, `string`, `version`, `ints`, `bools`, `strings`, `versions`",
 			"spec.devices[0].attributes[f]: Invalid value: \"{int, bool}\": must specify exactly one of: `int`, `bool`, `string`, `version`, `ints`, `bools`, `strings`, `versions`"}},
+		{device(`, taints: [{key: a b, effect: X}], consumesCounters: [{}]`), []string{
+			"spec.devices[0].taints[0].key: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+			"spec.devices[0].consumesCounters[0].counterSet: Required value", "spec.devices[0].consumesCounters[0].counters: Required value",
+			`spec.devices[0].taints[0].effect: Unsupported value: "X": supported values: "NoExecute", "NoSchedule", "None"`}},
 		{device(`, nodeName: n`), []string{
 			"spec.devices[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec"}},
 		{`spec: {` + head + `perDeviceNodeSelection: true, devices: [{name: x}]}`, []string{

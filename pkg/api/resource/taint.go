@@ -9,11 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// stampTaint gives a taint that has none the time at which it was added, as
-// precise as it is stored.
+// stampTaint gives a taint that has none the time at which it was added.
 func stampTaint(t *resourcev1.DeviceTaint, now metav1.Time) {
 	if t.TimeAdded == nil {
-		now = now.Rfc3339Copy()
 		t.TimeAdded = &now
 	}
 }
