@@ -24,6 +24,7 @@ type columns struct {
 	conditions  func(obj api.Object) []metav1.TableRowCondition // may be nil
 	defaultOf   func(list []api.Object) int                     // may be nil
 	form        *storage.Form                                   // of a row; see row.go
+	plain       bool                                            // the resource has none of its own: no rows are null, as upstream
 }
 
 func newColumns(r *api.Resource) *columns {
@@ -42,7 +43,7 @@ func newColumns(r *api.Resource) *columns {
 	if err != nil { // plain strings and numbers always encode
 		data = []byte("[]")
 	}
-	c := &columns{definitions: data, row: row, conditions: r.RowConditions, defaultOf: r.DefaultOf}
+	c := &columns{definitions: data, row: row, plain: r.Row == nil, conditions: r.RowConditions, defaultOf: r.DefaultOf}
 	c.form = rowForm(c)
 	return c
 }
@@ -80,8 +81,11 @@ func (k *Kind) table(media Media, items []Source, meta metav1.ListMeta, options 
 		definitions = []byte("null")
 	}
 	version := media.As.GroupVersion().String()
-	head := fmt.Appendf(nil, `{"kind":"Table","apiVersion":%q,"metadata":%s,"columnDefinitions":%s,"rows":[`, version, metadata, definitions)
-	body := append(append(Parts{head}, rows...), listTail)
+	head := fmt.Appendf(nil, `{"kind":"Table","apiVersion":%q,"metadata":%s,"columnDefinitions":%s,"rows":`, version, metadata, definitions)
+	body := Parts{head, []byte("null}")}
+	if len(items) > 0 || !k.columns.plain {
+		body = append(append(Parts{head, []byte("[")}, rows...), listTail)
+	}
 	if media.Type == runtime.ContentTypeCBOR {
 		return fromJSON(body)
 	}
