@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"slices"
 
+	"slowmo/pkg/apiserver/admission/deviceclaims"
 	"slowmo/pkg/apiserver/admission/noderestriction"
 	"slowmo/pkg/apiserver/admission/podsecurity"
 	"slowmo/pkg/apiserver/authz"
@@ -99,8 +100,9 @@ func New(c Config) (request.Admission, error) {
 			enabled = append(enabled, p.make(c))
 		}
 	}
+	// No plugins upstream either: they cannot be switched off.
+	enabled = append(enabled, &deviceclaims.Check{Store: c.Store, Authorizer: c.Authorizer})
 	if c.Escalation != nil {
-		// No plugin upstream either: it cannot be switched off.
 		enabled = append(enabled, &escalation{check: c.Escalation})
 	}
 	return enabled, nil
