@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -143,7 +144,7 @@ func (p *portChoice) forChanged(ctx context.Context) error {
 func (p *portChoice) take(ctx context.Context, i int) error {
 	port := &p.service.Spec.Ports[i]
 	if port.NodePort == 0 {
-		free, err := p.services.ports.choose(ctx, p.services.nodePorts(), p.chosen)
+		free, err := p.services.ports.choose(ctx, p.services.nodePorts(), p.named())
 		if err != nil {
 			return apierrors.NewInternalError(fmt.Errorf("failed to allocate a nodePort: %w", err))
 		}
@@ -154,6 +155,17 @@ func (p *portChoice) take(ctx context.Context, i int) error {
 		return invalid(p.service, field.Invalid(portsPath.Index(i).Child("nodePort"), port.NodePort, err.Error()))
 	}
 	return nil
+}
+
+// named are the ports that the Service gets or asks for, none of which is to be
+// drawn for another of its ports.
+func (p *portChoice) named() map[int32]bool {
+	all := maps.Clone(p.chosen)
+	all[p.service.Spec.HealthCheckNodePort] = true
+	for _, port := range p.service.Spec.Ports {
+		all[port.NodePort] = true
+	}
+	return all
 }
 
 // check accepts a node port that the client asked for.
@@ -187,7 +199,7 @@ func (p *portChoice) healthCheck(ctx context.Context) error {
 		}
 		return nil
 	}
-	port, err := p.services.ports.choose(ctx, p.services.nodePorts(), p.chosen)
+	port, err := p.services.ports.choose(ctx, p.services.nodePorts(), p.named())
 	if err != nil {
 		return apierrors.NewInternalError(fmt.Errorf("failed to allocate a HealthCheck NodePort 0: %w", err))
 	}
