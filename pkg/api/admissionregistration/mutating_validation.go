@@ -5,24 +5,18 @@ import (
 
 	"github.com/google/cel-go/cel"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
 )
 
 func validateMutatingPolicy(obj api.Object) field.ErrorList {
-	policy := obj.(*admissionregistrationv1.MutatingAdmissionPolicy)
-	return newPolicyCheck(policy.Name, policy.Spec.ParamKind).mutating(&policy.Spec, field.NewPath("spec"))
+	return checkOf(obj, nil).mutating(&obj.(*admissionregistrationv1.MutatingAdmissionPolicy).Spec, field.NewPath("spec"))
 }
 
 func validateMutatingPolicyUpdate(obj, old api.Object) field.ErrorList {
-	policy, before := obj.(*admissionregistrationv1.MutatingAdmissionPolicy), old.(*admissionregistrationv1.MutatingAdmissionPolicy)
-	c := newPolicyCheck(policy.Name, policy.Spec.ParamKind)
-	c.sameConditions = equality.Semantic.DeepEqual(policy.Spec.ParamKind, before.Spec.ParamKind) &&
-		equality.Semantic.DeepEqual(policy.Spec.MatchConditions, before.Spec.MatchConditions)
-	c.rememberConditions(before.Spec.MatchConditions)
-	for _, m := range before.Spec.Mutations {
+	c := checkOf(obj, old)
+	for _, m := range old.(*admissionregistrationv1.MutatingAdmissionPolicy).Spec.Mutations {
 		if m.ApplyConfiguration != nil {
 			c.remember(m.ApplyConfiguration.Expression)
 		}
@@ -30,7 +24,7 @@ func validateMutatingPolicyUpdate(obj, old api.Object) field.ErrorList {
 			c.remember(m.JSONPatch.Expression)
 		}
 	}
-	return c.mutating(&policy.Spec, field.NewPath("spec"))
+	return c.mutating(&obj.(*admissionregistrationv1.MutatingAdmissionPolicy).Spec, field.NewPath("spec"))
 }
 
 func (c *policyCheck) mutating(spec *admissionregistrationv1.MutatingAdmissionPolicySpec, path *field.Path) field.ErrorList {

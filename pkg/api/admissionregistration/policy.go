@@ -78,14 +78,16 @@ type policy struct {
 	match   *admissionregistrationv1.MatchResources
 	params  *admissionregistrationv1.ParamKind
 	rules   int
+
+	conditions []admissionregistrationv1.MatchCondition
 }
 
 func policyOf(obj api.Object) policy {
 	if p, ok := obj.(*admissionregistrationv1.MutatingAdmissionPolicy); ok {
-		return policy{&p.Spec.FailurePolicy, p.Spec.MatchConstraints, p.Spec.ParamKind, len(p.Spec.Mutations)}
+		return policy{&p.Spec.FailurePolicy, p.Spec.MatchConstraints, p.Spec.ParamKind, len(p.Spec.Mutations), p.Spec.MatchConditions}
 	}
 	p := obj.(*admissionregistrationv1.ValidatingAdmissionPolicy)
-	return policy{&p.Spec.FailurePolicy, p.Spec.MatchConstraints, p.Spec.ParamKind, len(p.Spec.Validations)}
+	return policy{&p.Spec.FailurePolicy, p.Spec.MatchConstraints, p.Spec.ParamKind, len(p.Spec.Validations), p.Spec.MatchConditions}
 }
 
 var paramKindColumn = api.Column("ParamKind", "string", "ParamKind specifies the kind of resources used to parameterize this policy")

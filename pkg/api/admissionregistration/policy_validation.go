@@ -42,24 +42,31 @@ func (c *policyCheck) rememberConditions(conditions []admissionregistrationv1.Ma
 	}
 }
 
+// checkOf returns what checks a policy of either kind, which may replace an old one.
+func checkOf(obj, old api.Object) *policyCheck {
+	now := policyOf(obj)
+	c := newPolicyCheck(obj.GetName(), now.params)
+	if old != nil {
+		before := policyOf(old)
+		c.sameConditions = equality.Semantic.DeepEqual(now.params, before.params) && equality.Semantic.DeepEqual(now.conditions, before.conditions)
+		c.rememberConditions(before.conditions)
+	}
+	return c
+}
+
 func validatePolicy(obj api.Object) field.ErrorList {
-	policy := obj.(*admissionregistrationv1.ValidatingAdmissionPolicy)
-	return newPolicyCheck(policy.Name, policy.Spec.ParamKind).validating(&policy.Spec, field.NewPath("spec"))
+	return checkOf(obj, nil).validating(&obj.(*admissionregistrationv1.ValidatingAdmissionPolicy).Spec, field.NewPath("spec"))
 }
 
 func validatePolicyUpdate(obj, old api.Object) field.ErrorList {
-	policy, before := obj.(*admissionregistrationv1.ValidatingAdmissionPolicy), old.(*admissionregistrationv1.ValidatingAdmissionPolicy)
-	c := newPolicyCheck(policy.Name, policy.Spec.ParamKind)
-	c.sameConditions = equality.Semantic.DeepEqual(policy.Spec.ParamKind, before.Spec.ParamKind) &&
-		equality.Semantic.DeepEqual(policy.Spec.MatchConditions, before.Spec.MatchConditions)
-	c.rememberConditions(before.Spec.MatchConditions)
-	for _, v := range before.Spec.Validations {
+	c, before := checkOf(obj, old), &old.(*admissionregistrationv1.ValidatingAdmissionPolicy).Spec
+	for _, v := range before.Validations {
 		c.remember(v.Expression, v.MessageExpression)
 	}
-	for _, a := range before.Spec.AuditAnnotations {
+	for _, a := range before.AuditAnnotations {
 		c.remember(a.ValueExpression)
 	}
-	return c.validating(&policy.Spec, field.NewPath("spec"))
+	return c.validating(&obj.(*admissionregistrationv1.ValidatingAdmissionPolicy).Spec, field.NewPath("spec"))
 }
 
 // common checks what comes first in the spec of a policy.
