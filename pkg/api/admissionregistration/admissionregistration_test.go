@@ -58,6 +58,8 @@ func TestValidateWebhooks(t *testing.T) {
 	}{
 		{`{}`, nil},
 		{`webhooks: [{` + hook + `}]`, nil},
+		{`webhooks: [{name: a.b.c, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {service: {namespace: x}}}]`, []string{
+			`webhooks[0].clientConfig.service.namespace: Required value`}}, // upstream means the name
 		{`webhooks: [{}]`, []string{
 			`webhooks[0].name: Required value`,
 			`webhooks[0].sideEffects: Required value: must specify one of None, NoneOnDryRun`,

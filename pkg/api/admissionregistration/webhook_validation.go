@@ -133,6 +133,6 @@ func validateClient(client *admissionregistrationv1.WebhookClientConfig, path *f
 	case client.URL != nil:
 		return webhookapi.ValidateURL(*client.URL, path.Child("url"))
 	default:
-		return webhookapi.ValidateService(service.Name, service.Namespace, service.Path, ptr.Deref(service.Port, 0), path.Child("service"))
+		return webhookapi.ValidateService(service.Namespace, service.Name, service.Path, ptr.Deref(service.Port, 0), path.Child("service"))
 	}
 }

@@ -231,7 +231,7 @@ func (c *check) client(client *apiextensions.WebhookClientConfig, path *field.Pa
 	case client.URL != nil:
 		errs = append(errs, webhookapi.ValidateURL(*client.URL, path.Child("url"))...)
 	default:
-		errs = append(errs, webhookapi.ValidateService(service.Name, service.Namespace, service.Path, service.Port, path.Child("service"))...)
+		errs = append(errs, webhookapi.ValidateService(service.Namespace, service.Name, service.Path, service.Port, path.Child("service"))...)
 	}
 	if len(client.CABundle) > 0 && !c.badBundle && !isBundle(client.CABundle) {
 		errs = append(errs, field.Invalid(path.Child("caBundle"), client.CABundle, "unable to load root certificates: unable to parse bytes as PEM block"))

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"strings"
 	"testing"
 
 	"slowmo/pkg/api/apitest"
@@ -17,6 +18,9 @@ func TestRuntimeClass(t *testing.T) {
 		`scheduling.nodeSelector: Invalid value: "!": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
 		`scheduling.tolerations[2]: Duplicate value: {"Key":"a","Operator":"","Value":"","Effect":"","TolerationSeconds":null}`,
 		`handler: Invalid value: "A": `+label)
+	long := strings.Repeat("a", 64)
+	apitest.Create(t, RuntimeClass, `handler: `+long, `handler: Invalid value: "`+long+`": must be no more than 63 bytes`)
+	apitest.Update(t, RuntimeClass, `handler: a`, `handler: `+long, `handler: Invalid value: "`+long+`": must be no more than 63 characters`, `handler: Invalid value: null: field is immutable`)
 	apitest.Update(t, RuntimeClass, `handler: a`, `handler: b`, `handler: Invalid value: null: field is immutable`)
 	apitest.Update(t, RuntimeClass, `handler: a`, `{}`, `handler: Invalid value: null: field is immutable`, `handler: Required value`)
 	apitest.Update(t, RuntimeClass, `handler: a`, `handler: B`, `handler: Invalid value: "B": `+label, `handler: Invalid value: null: field is immutable`)

@@ -9,14 +9,17 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/check"
 	"slowmo/pkg/api/core/podspec"
 )
 
@@ -54,7 +57,7 @@ var RuntimeClass = &api.Resource{
 
 func validateRuntimeClass(obj api.Object) field.ErrorList {
 	class := obj.(*nodev1.RuntimeClass)
-	return append(validateRest(class), validateHandler(class.Handler)...)
+	return append(validateRest(class), validateHandler(class.Handler, content.IsDNS1123Label)...)
 }
 
 func validateRuntimeClassUpdate(obj, old api.Object) field.ErrorList {
@@ -67,18 +70,17 @@ func validateRuntimeClassUpdate(obj, old api.Object) field.ErrorList {
 	if class.Handler == "" {
 		return append(validateRest(class), immutable, field.Required(path, ""))
 	}
-	return append(append(validateHandler(class.Handler), validateRest(class)...), immutable)
+	return append(append(validateHandler(class.Handler, validation.IsDNS1123Label), validateRest(class)...), immutable)
 }
 
-func validateHandler(handler string) (errs field.ErrorList) {
+// validateHandler checks the handler's name. problems says what is wrong with a label:
+// upstream counts characters in an update and bytes otherwise.
+func validateHandler(handler string, problems func(string) []string) field.ErrorList {
 	path := field.NewPath("handler")
 	if handler == "" {
 		return field.ErrorList{field.Required(path, "")}
 	}
-	for _, problem := range apivalidation.NameIsDNSLabel(handler, false) {
-		errs = append(errs, field.Invalid(path, handler, problem))
-	}
-	return errs
+	return check.Text(handler, path, problems)
 }
 
 func validateRest(class *nodev1.RuntimeClass) (errs field.ErrorList) {

@@ -3,6 +3,7 @@ package resource
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/api/validate/content"
@@ -23,13 +24,13 @@ func validateDriverName(name string, path *field.Path) (errs field.ErrorList) {
 
 // tagDriverName checks the name of a driver where upstream does so by tags.
 func (c *check) tagDriverName(name string, path *field.Path) {
-	switch {
-	case name == "":
+	if name == "" {
 		c.tag(field.Required(path, ""))
-	case len(name) > resourcev1.DriverNameMaxLength:
+		return
+	}
+	c.tag(invalid(name, path, content.IsDNS1123SubdomainCaseless(name))...)
+	if utf8.RuneCountInString(name) > resourcev1.DriverNameMaxLength {
 		c.tag(field.TooLongCharacters(path, "", resourcev1.DriverNameMaxLength))
-	default:
-		c.tag(invalid(name, path, content.IsDNS1123SubdomainCaseless(name))...)
 	}
 }
 

@@ -63,6 +63,10 @@ func TestValidateTemplate(t *testing.T) {
 	apitest.Create(t, ResourceClaimTemplate, `spec: {metadata: {labels: {a: b}, name: c, finalizers: [d/e]}, spec: {devices: {requests: [{name: r, exactly: {}}]}}}`,
 		"spec.metadata.name: Forbidden: cannot be set", "spec.metadata.finalizers: Forbidden: cannot be set",
 		"spec.spec.devices.requests[0].exactly.deviceClassName: Required value")
+	const before = `spec: {spec: {devices: {requests: [{name: r, exactly: {deviceClassName: c}}]}}}`
+	apitest.Update(t, ResourceClaimTemplate, before, before)
+	apitest.Update(t, ResourceClaimTemplate, before, `spec: {metadata: {name: c}}`, "spec.metadata.name: Forbidden: cannot be set",
+		`spec: Invalid value: {"name":"c","Spec":{"Devices":{"Requests":null,"Constraints":null,"Config":null}}}: field is immutable`)
 }
 
 func TestValidateClaim(t *testing.T) {

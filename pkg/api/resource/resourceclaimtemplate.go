@@ -35,19 +35,8 @@ var ResourceClaimTemplate = &api.Resource{
 	PrepareUpdate: func(_ context.Context, obj, _ api.Object) {
 		dropFromClaim(&obj.(*resourcev1.ResourceClaimTemplate).Spec.Spec.Devices)
 	},
-	Validate: func(obj api.Object) field.ErrorList {
-		spec, path := &obj.(*resourcev1.ResourceClaimTemplate).Spec, field.NewPath("spec")
-		c := &check{errs: api.ValidateTemplateMeta(&spec.ObjectMeta, path.Child("metadata"))}
-		c.claim(&spec.Spec.Devices, path.Child("spec", "devices"))
-		return c.all()
-	},
-	ValidateUpdate: func(obj, old api.Object) field.ErrorList {
-		spec := obj.(*resourcev1.ResourceClaimTemplate).Spec
-		if equality.Semantic.DeepEqual(spec, old.(*resourcev1.ResourceClaimTemplate).Spec) {
-			return nil
-		}
-		return field.ErrorList{field.Invalid(field.NewPath("spec"), api.Internal(spec), apivalidation.FieldImmutableErrorMsg)}
-	},
+	Validate:            validateTemplate,
+	ValidateUpdate:      validateTemplateUpdate,
 	UnconditionalUpdate: true,
 	ReturnDeleted:       true,
 	Warnings: func(_ context.Context, obj, _ api.Object) []string {
@@ -58,4 +47,21 @@ var ResourceClaimTemplate = &api.Resource{
 	Row: func(obj api.Object, now time.Time) []any {
 		return []any{obj.GetName(), api.Age(obj.GetCreationTimestamp(), now)}
 	},
+}
+
+func validateTemplate(obj api.Object) field.ErrorList { return checkTemplate(obj).all() }
+
+func checkTemplate(obj api.Object) *check {
+	spec, path := &obj.(*resourcev1.ResourceClaimTemplate).Spec, field.NewPath("spec")
+	c := &check{errs: api.ValidateTemplateMeta(&spec.ObjectMeta, path.Child("metadata"))}
+	c.claim(&spec.Spec.Devices, path.Child("spec", "devices"))
+	return c
+}
+
+func validateTemplateUpdate(obj, old api.Object) field.ErrorList {
+	c, spec := checkTemplate(obj), obj.(*resourcev1.ResourceClaimTemplate).Spec
+	if !equality.Semantic.DeepEqual(spec, old.(*resourcev1.ResourceClaimTemplate).Spec) {
+		c.add(field.Invalid(field.NewPath("spec"), api.Internal(spec), apivalidation.FieldImmutableErrorMsg))
+	}
+	return c.all()
 }

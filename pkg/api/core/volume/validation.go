@@ -137,12 +137,19 @@ func withNewLabels(old, now *corev1.VolumeNodeAffinity) *corev1.VolumeNodeAffini
 	}
 	old = old.DeepCopy()
 	for i := range old.Required.NodeSelectorTerms {
-		was, is := old.Required.NodeSelectorTerms[i].MatchExpressions, now.Required.NodeSelectorTerms[i].MatchExpressions
-		for j := range min(len(was), len(is)) {
-			if successors[was[j].Key] == is[j].Key {
-				was[j].Key = is[j].Key
-			}
-		}
+		was, is := &old.Required.NodeSelectorTerms[i], &now.Required.NodeSelectorTerms[i]
+		rename(was.MatchExpressions, is.MatchExpressions)
+		rename(was.MatchFields, is.MatchFields)
 	}
 	return old
+}
+
+// rename gives requirements the keys that have taken the place of theirs in is. No key
+// takes the place of any that has no successor, as upstream has it.
+func rename(was, is []corev1.NodeSelectorRequirement) {
+	for i := range min(len(was), len(is)) {
+		if successors[was[i].Key] == is[i].Key {
+			was[i].Key = is[i].Key
+		}
+	}
 }
