@@ -109,6 +109,9 @@ func defaultContainer(c *corev1.Container) {
 
 // pullPolicy is Always for the tag latest, named or implied, because it moves.
 func pullPolicy(image string) corev1.PullPolicy {
+	if image == "" {
+		return corev1.PullIfNotPresent // and no time for the expression that reads names
+	}
 	name, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		return corev1.PullIfNotPresent
