@@ -32,6 +32,8 @@ func TestValidateSliceUpdate(t *testing.T) {
 	apitest.Update(t, EndpointSlice, before, `{addressType: IPv4, endpoints: [{addresses: [127.0.0.1]}], ports: [{port: 1}]}`)
 	apitest.Update(t, EndpointSlice, before, `{addressType: IPv4, endpoints: [{addresses: [127.0.0.1]}, {}]}`,
 		`endpoints[0].addresses[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)`, "endpoints[1].addresses: Required value")
+	apitest.Update(t, EndpointSlice, before, `{endpoints: [{addresses: [127.0.0.1]}], ports: [{protocol: X}]}`,
+		`ports[0].protocol: Unsupported value: "X": supported values: "SCTP", "TCP", "UDP"`, "addressType: Required value", "addressType: Invalid value: null: field is immutable")
 	apitest.Update(t, EndpointSlice, before, `{addressType: X, endpoints: [{addresses: [127.0.0.1]}]}`,
 		`addressType: Unsupported value: "X": supported values: "FQDN", "IPv4", "IPv6"`, "addressType: Invalid value: null: field is immutable")
 }

@@ -39,14 +39,21 @@ func validateSlice(obj api.Object) field.ErrorList {
 // validateSliceUpdate leaves endpoints alone that have been like that.
 func validateSliceUpdate(obj, old api.Object) field.ErrorList {
 	s, before := obj.(*discoveryv1.EndpointSlice), old.(*discoveryv1.EndpointSlice)
-	errs := check.Required(s.AddressType, field.NewPath("addressType"), addressTypes...)
+	var errs field.ErrorList
+	addressType := field.NewPath("addressType")
+	if s.AddressType != "" {
+		errs = check.OneOf(s.AddressType, addressType, addressTypes...)
+	}
 	errs = append(errs, validatePorts(s.Ports, field.NewPath("ports"))...)
 	same := equality.Semantic.DeepEqual(s.Endpoints, before.Endpoints)
 	if !same {
 		errs = append(errs, validateEndpoints(s.Endpoints, s.AddressType, field.NewPath("endpoints"))...)
 	}
+	if s.AddressType == "" {
+		errs = append(errs, field.Required(addressType, ""))
+	}
 	if s.AddressType != before.AddressType {
-		errs = append(errs, field.Invalid(field.NewPath("addressType"), nil, apivalidation.FieldImmutableErrorMsg))
+		errs = append(errs, field.Invalid(addressType, nil, apivalidation.FieldImmutableErrorMsg))
 	}
 	if !same {
 		errs = append(errs, countAddresses(s.Endpoints)...)

@@ -32,16 +32,20 @@ var ClusterRole = &api.Resource{
 
 func validateClusterRole(obj api.Object) field.ErrorList {
 	role := obj.(*rbacv1.ClusterRole)
-	errs := validateRules(role.Rules, false)
-	if role.AggregationRule == nil {
-		return errs
+	errs := append(validateRules(role.Rules, false), validateAggregation(role.AggregationRule)...)
+	return append(errs, requireVerbs(role.Rules)...)
+}
+
+func validateAggregation(rule *rbacv1.AggregationRule) (errs field.ErrorList) {
+	if rule == nil {
+		return nil
 	}
 	path := field.NewPath("aggregationRule", "clusterRoleSelectors")
-	if len(role.AggregationRule.ClusterRoleSelectors) == 0 {
+	if len(rule.ClusterRoleSelectors) == 0 {
 		errs = append(errs, field.Required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
 	}
-	for i := range role.AggregationRule.ClusterRoleSelectors {
-		selector := &role.AggregationRule.ClusterRoleSelectors[i]
+	for i := range rule.ClusterRoleSelectors {
+		selector := &rule.ClusterRoleSelectors[i]
 		errs = append(errs, metav1validation.ValidateLabelSelector(selector, metav1validation.LabelSelectorValidationOptions{}, path.Index(i))...)
 		if _, err := metav1.LabelSelectorAsSelector(selector); err != nil {
 			errs = append(errs, field.Invalid(path.Index(i), nil, "invalid label selector."))

@@ -14,8 +14,8 @@ func TestValidateRole(t *testing.T) {
 		`rules[1].nonResourceURLs: Invalid value: ["/x"]: namespaced rules cannot apply to non-resource URLs`,
 		`rules[1].nonResourceURLs: Invalid value: ["/x"]: rules cannot apply to both regular resources and non-resource URLs`,
 		"rules[0].verbs: Required value")
-	apitest.Create(t, ClusterRole, `aggregationRule: {}`,
-		"aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil")
+	apitest.Create(t, ClusterRole, `{rules: [{nonResourceURLs: [/x]}], aggregationRule: {}}`,
+		"aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil", "rules[0].verbs: Required value")
 	apitest.Create(t, ClusterRole, `aggregationRule: {clusterRoleSelectors: [{matchExpressions: [{key: a, operator: X}]}]}`,
 		`aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator: Invalid value: "X": not a valid selector operator`,
 		"aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector.")

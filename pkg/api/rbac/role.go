@@ -30,5 +30,6 @@ var Role = &api.Resource{
 }
 
 func validateRole(obj api.Object) field.ErrorList {
-	return validateRules(obj.(*rbacv1.Role).Rules, true)
+	rules := obj.(*rbacv1.Role).Rules
+	return append(validateRules(rules, true), requireVerbs(rules)...)
 }

@@ -12,9 +12,14 @@ func validateRules(rules []rbacv1.PolicyRule, namespaced bool) (errs field.Error
 	for i := range rules {
 		errs = append(errs, validateRule(&rules[i], namespaced, path.Index(i))...)
 	}
+	return errs
+}
+
+// requireVerbs is what upstream reads off the tags of the type, and says last.
+func requireVerbs(rules []rbacv1.PolicyRule) (errs field.ErrorList) {
 	for i := range rules {
 		if len(rules[i].Verbs) == 0 {
-			errs = append(errs, field.Required(path.Index(i).Child("verbs"), ""))
+			errs = append(errs, field.Required(field.NewPath("rules").Index(i).Child("verbs"), ""))
 		}
 	}
 	return errs
