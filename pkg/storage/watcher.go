@@ -82,7 +82,6 @@ type Watcher struct {
 	cursor uint64  // number of the next change to look at
 	signal *signal // taken when everything before it was looked at; nil while there is more
 
-	deadline time.Time   // of the watch; zero if it has none
 	bookmark time.Time   // when the next one is due
 	alarm    *time.Timer // goes off then or at the end; nil before the first sleep, and without either
 	events   []Event     // what Next returned, to be used again
