@@ -90,6 +90,13 @@ func TestKeys(t *testing.T) {
 	for _, k := range all {
 		served[k.Kind] = make1(t, client, codecs, k)
 	}
+	// The server itself adds to a schema whether its level is there.
+	s.Kubectl(t, "", "wait", "flowschema/demo", "--for=jsonpath={.status.conditions[0].status}=False")
+	settled, err := runtime.Decode(codecs.UniversalDeserializer(), []byte(s.Kubectl(t, "", "get", "--raw", "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/demo")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served["FlowSchema"] = settled
 	s.Stop(t)
 	store := openStore(t, filepath.Join(s.DataDir(), "etcd"))
 	for _, k := range all {
