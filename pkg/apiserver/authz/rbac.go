@@ -57,9 +57,10 @@ func (r *RBAC) Authorize(ctx context.Context, a *request.Authorization) (request
 	if err := r.store.Ready(ctx); err != nil {
 		return request.NoOpinion, reason, err
 	}
-	if waited, err := r.Reach(ctx); err != nil || !waited {
+	if err := r.Reach(ctx); err != nil {
 		return request.NoOpinion, reason, err
 	}
+	// In any case: the news may have come since the first look.
 	return r.Policy.Authorize(ctx, a)
 }
 

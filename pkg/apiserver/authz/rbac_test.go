@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -43,6 +44,31 @@ func TestRBACFollowsTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a deleted binding counts no more", func() bool { return !may("early") })
+}
+
+// TestRBACKnowsWhatIsStored: a right counts from the moment in which it is stored,
+// even if the news of it comes between two looks.
+func TestRBACKnowsWhatIsStored(t *testing.T) {
+	store := storetest.New(t)
+	role := &rbacv1.Role{Rules: []rbacv1.PolicyRule{rule("get", "", "pods")}}
+	role.Namespace, role.Name = "ns", "reader"
+	storetest.Put(t, store, rbac.Role, role)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := NewRBAC(ctx, store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Go(t, cancel, func() error { return r.Run(ctx) })
+	for n := range 1000 {
+		name := fmt.Sprint("user-", n)
+		binding := &rbacv1.RoleBinding{RoleRef: roleRef("Role", "reader"), Subjects: []rbacv1.Subject{{Kind: "User", Name: name}}}
+		binding.Namespace, binding.Name = "ns", name
+		storetest.Put(t, store, rbac.RoleBinding, binding)
+		decision, reason, err := r.Authorize(ctx, &request.Authorization{User: &request.User{Name: name}, Info: info("get", "", "pods", "ns", "p")})
+		if decision != request.Allow {
+			t.Fatalf("after %d: %v, %s, %v", n, decision, reason, err)
+		}
+	}
 }
 
 // eventually waits for what follows an event by moments.

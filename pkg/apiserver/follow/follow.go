@@ -31,9 +31,9 @@ import (
 type Follower interface {
 	Load(ctx context.Context) error
 	Run(ctx context.Context) error
-	// Reach returns when the index has what the storage cache has at the call, and
-	// says whether it had to wait for that. Run must be running.
-	Reach(ctx context.Context) (waited bool, err error)
+	// Reach returns when the index has what the storage cache has at the call. Run
+	// must be running.
+	Reach(ctx context.Context) error
 }
 
 // New returns a Follower of c, whose objects are of type T. set is called with
@@ -68,16 +68,16 @@ func (f *follower[T]) progress() (revision int64, moved chan struct{}) {
 	return f.revision, f.moved
 }
 
-func (f *follower[T]) Reach(ctx context.Context) (waited bool, err error) {
-	for wanted := f.collection.Changed(); ; waited = true {
+func (f *follower[T]) Reach(ctx context.Context) error {
+	for wanted := f.collection.Changed(); ; {
 		revision, moved := f.progress()
 		if revision >= wanted {
-			return waited, nil
+			return nil
 		}
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return waited, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
@@ -181,15 +181,13 @@ func (g Group) Load(ctx context.Context) error {
 }
 
 // Reach waits for all of them.
-func (g Group) Reach(ctx context.Context) (waited bool, err error) {
+func (g Group) Reach(ctx context.Context) error {
 	for _, f := range g {
-		one, err := f.Reach(ctx)
-		if err != nil {
-			return waited, err
+		if err := f.Reach(ctx); err != nil {
+			return err
 		}
-		waited = waited || one
 	}
-	return waited, nil
+	return nil
 }
 
 // Run follows all of them until ctx is done or one fails.
