@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
@@ -111,5 +112,17 @@ func Warnings(t testing.TB, r *api.Resource, before, after string, want ...strin
 	got := r.Warnings(t.Context(), Object[api.Object](t, r, after), old)
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s %s: got warnings %q want %q", r.Kind, after, got, want)
+	}
+}
+
+// TwoContainers is a pod as it may be stored, with something of each part.
+func TwoContainers() *corev1.Pod {
+	return &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"},
+		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default", ResourceVersion: "7", Labels: map[string]string{"app": "a"}},
+		Spec: corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{
+			{Name: "a", Image: "one", Env: []corev1.EnvVar{{Name: "K", Value: "v"}}}, {Name: "b", Image: "two"}}},
+		Status: corev1.PodStatus{Phase: corev1.PodPending, PodIP: "10.0.0.1",
+			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}},
 	}
 }

@@ -76,33 +76,25 @@ func validateLevelSpec(spec *flowcontrolv1.PriorityLevelConfigurationSpec, name 
 
 // validateMembers holds that the type of each union says which of its members is there.
 func validateMembers(spec *flowcontrolv1.PriorityLevelConfigurationSpec, path *field.Path) (errs field.ErrorList) {
-	forbid := func(path *field.Path) { errs = append(errs, field.Forbidden(path, "")) }
-	require := func(path *field.Path) { errs = append(errs, field.Required(path, "")) }
-	if spec.Type != exempt && spec.Exempt != nil {
-		forbid(path.Child("exempt"))
+	member := func(wanted, there bool, path *field.Path) {
+		switch {
+		case wanted && !there:
+			errs = append(errs, field.Required(path, ""))
+		case !wanted && there:
+			errs = append(errs, field.Forbidden(path, ""))
+		}
 	}
-	switch at := path.Child("limited"); {
-	case spec.Type == limited && spec.Limited == nil:
-		require(at)
-	case spec.Type != limited && spec.Limited != nil:
-		forbid(at)
+	if spec.Type != exempt { // which may leave it out
+		member(false, spec.Exempt != nil, path.Child("exempt"))
 	}
-	if spec.Type == "" {
-		require(path.Child("type"))
-	}
+	member(spec.Type == limited, spec.Limited != nil, path.Child("limited"))
+	member(true, spec.Type != "", path.Child("type"))
 	if spec.Limited == nil {
 		return errs
 	}
 	response, at := &spec.Limited.LimitResponse, path.Child("limited", "limitResponse")
-	switch queuing := at.Child("queuing"); {
-	case response.Type == queue && response.Queuing == nil:
-		require(queuing)
-	case response.Type != queue && response.Queuing != nil:
-		forbid(queuing)
-	}
-	if response.Type == "" {
-		require(at.Child("type"))
-	}
+	member(response.Type == queue, response.Queuing != nil, at.Child("queuing"))
+	member(true, response.Type != "", at.Child("type"))
 	return errs
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/core"
+	"slowmo/pkg/api/core/pod"
 	"slowmo/pkg/storage"
 )
 
@@ -194,19 +195,9 @@ func (e *eviction) checkPreconditions(current api.Object) error {
 	return nil
 }
 
-func (e *eviction) markTarget(pod *corev1.Pod) {
-	condition := corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue,
-		Reason: "EvictionByEvictionAPI", Message: "Eviction API: evicting", LastTransitionTime: api.Now(e.ctx)}
-	for i := range pod.Status.Conditions {
-		if present := &pod.Status.Conditions[i]; present.Type == condition.Type {
-			if present.Status == condition.Status {
-				condition.LastTransitionTime = present.LastTransitionTime
-			}
-			*present = condition
-			return
-		}
-	}
-	pod.Status.Conditions = append(pod.Status.Conditions, condition)
+func (e *eviction) markTarget(target *corev1.Pod) {
+	pod.SetCondition(target, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue,
+		Reason: "EvictionByEvictionAPI", Message: "Eviction API: evicting", LastTransitionTime: api.Now(e.ctx)})
 }
 
 // pinned says whether only one revision of the pod is to be deleted.

@@ -17,12 +17,13 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/all"
+	"slowmo/pkg/api/apitest"
 )
 
 func TestAlike(t *testing.T) {
 	var known alike
 	owned := []metav1.ManagedFieldsEntry{{Manager: "me", FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}}}
-	known.remember("me", twoContainers(), owned)
+	known.remember("me", apitest.TwoContainers(), owned)
 	for name, test := range map[string]struct {
 		manager string
 		change  func(*corev1.Pod)
@@ -37,7 +38,7 @@ func TestAlike(t *testing.T) {
 		"an element":           {"me", func(p *corev1.Pod) { p.Spec.Containers[0].Name = "c" }, false},
 		"empty instead of nil": {"me", func(p *corev1.Pod) { p.Spec.Volumes = []corev1.Volume{} }, false},
 	} {
-		pod := twoContainers()
+		pod := apitest.TwoContainers()
 		test.change(pod)
 		fields, ok := known.fields(test.manager, pod)
 		if ok != test.known {
@@ -48,16 +49,16 @@ func TestAlike(t *testing.T) {
 		}
 	}
 	for i := range exemplarsMost {
-		pod := twoContainers()
+		pod := apitest.TwoContainers()
 		pod.Labels = map[string]string{fmt.Sprint(i): ""}
 		known.remember("me", pod, owned)
 	}
-	if _, ok := known.fields("me", twoContainers()); ok || len(*known.known.Load()) != exemplarsMost {
+	if _, ok := known.fields("me", apitest.TwoContainers()); ok || len(*known.known.Load()) != exemplarsMost {
 		t.Errorf("%d are remembered, the oldest too", len(*known.known.Load()))
 	}
-	pod := twoContainers()
+	pod := apitest.TwoContainers()
 	pod.Annotations = map[string]string{"big": string(make([]byte, exemplarSize))}
-	if memorable(pod) || !memorable(twoContainers()) {
+	if memorable(pod) || !memorable(apitest.TwoContainers()) {
 		t.Error("a big object is memorable, or a small one is not")
 	}
 }

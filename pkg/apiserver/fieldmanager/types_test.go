@@ -13,6 +13,7 @@ import (
 
 	"slowmo/pkg/api"
 	"slowmo/pkg/api/all"
+	"slowmo/pkg/api/apitest"
 )
 
 // TestFieldsAreTrackedAsWithTheWholeObjects compares the fields that a write
@@ -28,7 +29,7 @@ func TestFieldsAreTrackedAsWithTheWholeObjects(t *testing.T) {
 		return m
 	}
 	whole := applyconfigurations.NewTypeConverter(scheme)
-	before := twoContainers()
+	before := apitest.TwoContainers()
 	before.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "other", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1",
 		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:nodeName":{}},"f:status":{"f:phase":{},"f:podIP":{}}}`)}}}
 	for name, change := range map[string]func(*corev1.Pod){
@@ -59,7 +60,7 @@ func TestFieldsAreTrackedAsWithTheWholeObjects(t *testing.T) {
 
 // TestDiffering: what is the same in both is taken from neither of the originals.
 func TestDiffering(t *testing.T) {
-	a, b := twoContainers(), twoContainers()
+	a, b := apitest.TwoContainers(), apitest.TwoContainers()
 	b.Status.Phase = corev1.PodRunning
 	from, to := differing(a, b)
 	if from, to := from.(*corev1.Pod), to.(*corev1.Pod); len(from.Spec.Containers) > 0 || len(to.Spec.Containers) > 0 ||
@@ -72,16 +73,5 @@ func TestDiffering(t *testing.T) {
 	custom := &unstructured.Unstructured{Object: map[string]any{"kind": "Widget", "spec": map[string]any{}}}
 	if one, other := differing(custom, custom.DeepCopy()); !reflect.DeepEqual(one, custom) || !reflect.DeepEqual(other, custom) {
 		t.Errorf("%v, %v", one, other)
-	}
-}
-
-func twoContainers() *corev1.Pod {
-	return &corev1.Pod{
-		TypeMeta:   metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"},
-		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default", ResourceVersion: "7", Labels: map[string]string{"app": "a"}},
-		Spec: corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{
-			{Name: "a", Image: "one", Env: []corev1.EnvVar{{Name: "K", Value: "v"}}}, {Name: "b", Image: "two"}}},
-		Status: corev1.PodStatus{Phase: corev1.PodPending, PodIP: "10.0.0.1",
-			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}},
 	}
 }

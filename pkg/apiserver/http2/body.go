@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 // body is what a stream has received and its handler has not read. It is guarded
@@ -116,7 +115,7 @@ func (b requestBody) Read(into []byte) (int, error) {
 	defer s.conn.mu.Unlock()
 	if s.body.expected {
 		s.body.expected = false
-		if err := s.sendContinue(); err != nil {
+		if err := s.inform(http.StatusContinue, nil); err != nil {
 			return 0, err
 		}
 	}
@@ -150,21 +149,5 @@ func (b requestBody) Close() error {
 	s.body.closed = true
 	s.drop()
 	s.arrived.send()
-	return nil
-}
-
-// sendContinue tells a client that asked for it that its body is wanted.
-func (s *stream) sendContinue() error {
-	c := s.conn
-	if s.err != nil {
-		return s.err
-	}
-	if err := c.encoder.WriteField(hpack.HeaderField{Name: ":status", Value: "100"}); err != nil {
-		return err
-	}
-	if err := c.addHeaders(s.id, false); err != nil {
-		return err
-	}
-	c.flush(false)
 	return nil
 }

@@ -9,7 +9,7 @@
 // meanwhile, and a change that a hundred watches see leaves in a few system calls.
 //
 //	read loop:  frame -> stream -> go handler      conn.go, stream.go, body.go
-//	handler:    Write -> frames in the connection's buffer -> flush    response.go, output.go
+//	handler:    Write -> frames in the connection's buffer -> flush    response.go, fields.go, output.go
 //
 // What it guarantees. All state of a connection and of its streams is under one
 // mutex, never held during a system call. The read loop never waits for a slow

@@ -95,20 +95,6 @@ func (o *output) endData(id uint32) {
 	o.lastOf = 0
 }
 
-// addHeaders adds the frames of what the encoder has made.
-func (c *conn) addHeaders(id uint32, end bool) error {
-	block := c.encoded.Bytes()
-	defer c.encoded.Reset()
-	first := block[:min(len(block), frameSize)]
-	err := c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: first, EndStream: end, EndHeaders: len(first) == len(block)})
-	for block = block[len(first):]; err == nil && len(block) > 0; {
-		next := block[:min(len(block), frameSize)]
-		block = block[len(next):]
-		err = c.framer.WriteContinuation(id, len(block) == 0, next)
-	}
-	return err
-}
-
 // flush writes what waits, unless somebody does already; mu is free meanwhile. With
 // yield it lets those run first that are about to add more.
 func (c *conn) flush(yield bool) {

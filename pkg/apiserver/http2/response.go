@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 // held is how long a body may get before its answer begins without Content-Length.
@@ -79,9 +78,7 @@ func (w *response) inform(status int) {
 	c := w.stream.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if w.stream.waitForRoom() == nil && w.pack(status, fields) == nil && c.addHeaders(w.stream.id, false) == nil {
-		c.flush(false)
-	}
+	_ = w.stream.inform(status, fields) // what follows fails as well
 }
 
 // bodyless: whatever the handler writes is not sent.
@@ -140,7 +137,7 @@ func (w *response) begin(next []byte, end bool) error {
 		return err
 	}
 	w.begun = true
-	if err := w.pack(w.status, w.complete(w.fields, next)); err != nil {
+	if err := s.conn.pack(w.status, w.complete(w.fields, next)); err != nil {
 		return err
 	}
 	w.trails, w.fields = w.fields["Trailer"], nil
@@ -213,7 +210,7 @@ func (w *response) finish() {
 	}
 	if len(trailers) == 0 {
 		c.endData(s.id)
-	} else if s.waitForRoom() == nil && w.packFields(trailers) == nil {
+	} else if s.waitForRoom() == nil && s.conn.packFields(trailers) == nil {
 		_ = c.addHeaders(s.id, true)
 	}
 }
@@ -259,58 +256,6 @@ func (w *response) complete(fields http.Header, next []byte) http.Header {
 		w.stream.conn.announce()
 	}
 	return fields
-}
-
-// pack encodes the headers of an answer.
-func (w *response) pack(status int, fields http.Header) error {
-	if err := w.stream.conn.encoder.WriteField(hpack.HeaderField{Name: ":status", Value: strconv.Itoa(status)}); err != nil {
-		return err
-	}
-	return w.packFields(fields)
-}
-
-func (w *response) packFields(fields http.Header) error {
-	names := make([]string, 0, 16)
-	for name := range fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		lower := lowerName(name)
-		if !httpguts.ValidHeaderFieldName(lower) || strings.HasPrefix(name, http.TrailerPrefix) {
-			continue
-		}
-		switch lower {
-		case "connection", "proxy-connection", "transfer-encoding", "upgrade", "keep-alive":
-			continue // they are of HTTP/1
-		}
-		for _, value := range fields[name] {
-			if !httpguts.ValidHeaderFieldValue(value) {
-				continue
-			}
-			if err := w.stream.conn.encoder.WriteField(hpack.HeaderField{Name: lower, Value: value}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// lowerNames are those of nearly every answer.
-var lowerNames = func() map[string]string {
-	names := map[string]string{}
-	for _, name := range []string{"Audit-Id", "Cache-Control", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Vary",
-		"Warning", "X-Content-Type-Options", "X-Kubernetes-Pf-Flowschema-Uid", "X-Kubernetes-Pf-Prioritylevel-Uid"} {
-		names[name] = strings.ToLower(name)
-	}
-	return names
-}()
-
-func lowerName(name string) string {
-	if lower, ok := lowerNames[name]; ok {
-		return lower
-	}
-	return strings.ToLower(name)
 }
 
 // EnableFullDuplex is for a ResponseController: here a body can always be read

@@ -246,13 +246,11 @@ func readFields(r *http.Request, f *http2.MetaHeadersFrame) error {
 	r.Header = make(http.Header, len(fields))
 	values := make([]string, len(fields)) // one allocation for all: few names come twice
 	for i, field := range fields {
-		switch field.Name {
-		case "connection", "proxy-connection", "transfer-encoding", "upgrade", "keep-alive":
+		if ofConnection(field.Name) {
 			return errors.New("a header of HTTP/1 connections")
-		case "te":
-			if field.Value != "trailers" {
-				return errors.New("te is trailers or nothing")
-			}
+		}
+		if field.Name == "te" && field.Value != "trailers" {
+			return errors.New("te is trailers or nothing")
 		}
 		name := http.CanonicalHeaderKey(field.Name)
 		if before := r.Header[name]; before != nil {

@@ -52,6 +52,20 @@ func discovery(path, tag, id, description string, answer reflect.Type) operation
 	return operation{method: "GET", path: path, tag: tag, id: id, description: description, answer: answer, consumes: bodyTypes, produces: bodyTypes}
 }
 
+// addPaths writes operations as one of the two forms has them.
+func addPaths[P, O any](into map[string]map[string]any, ops []operation, parameters func(path string, query []parameter) []P, write func(operation) O) {
+	paths, shared := byPath(ops)
+	for path, ops := range paths {
+		into[path] = map[string]any{}
+		if params := parameters(path, shared[path]); len(params) > 0 {
+			into[path]["parameters"] = params
+		}
+		for _, op := range ops {
+			into[path][strings.ToLower(op.method)] = write(op)
+		}
+	}
+}
+
 // byPath returns the operations of each path, without the parameters that all of a
 // path's share, and those.
 func byPath(ops []operation) (paths map[string][]operation, shared map[string][]parameter) {

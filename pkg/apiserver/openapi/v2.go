@@ -1,8 +1,6 @@
 package openapi
 
 import (
-	"strings"
-
 	openapi_v2 "github.com/google/gnostic-models/openapiv2"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -70,16 +68,7 @@ func (d *documents) v2() (*document, error) {
 		Security:            []map[string][]string{{"BearerToken": {}}},
 	}
 	for _, ops := range d.pages() {
-		paths, shared := byPath(ops)
-		for path, ops := range paths {
-			doc.Paths[path] = map[string]any{}
-			if params := parameters2(path, shared[path]); len(params) > 0 {
-				doc.Paths[path]["parameters"] = params
-			}
-			for _, op := range ops {
-				doc.Paths[path][strings.ToLower(op.method)] = m.operation2(op)
-			}
-		}
+		addPaths(doc.Paths, ops, parameters2, m.operation2)
 	}
 	for _, s := range d.served {
 		m.add(s.object)

@@ -70,16 +70,7 @@ func (d *documents) v3(page string) (*document, error) {
 		Components: components3{m.schemas, map[string]map[string]string{
 			"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"}}},
 	}
-	paths, shared := byPath(d.pages()[page])
-	for path, ops := range paths {
-		doc.Paths[path] = map[string]any{}
-		if params := parameters3(path, shared[path]); len(params) > 0 {
-			doc.Paths[path]["parameters"] = params
-		}
-		for _, op := range ops {
-			doc.Paths[path][strings.ToLower(op.method)] = m.operation3(op)
-		}
-	}
+	addPaths(doc.Paths, d.pages()[page], parameters3, m.operation3)
 	for _, s := range d.served {
 		if s.gv == gv {
 			m.add(s.object)

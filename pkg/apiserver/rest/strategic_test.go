@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"slowmo/pkg/api"
+	"slowmo/pkg/api/apitest"
 )
 
 // TestStrategicPatchOfParts: what goes through maps in parts comes out as if
@@ -38,15 +39,15 @@ func TestStrategicPatchOfParts(t *testing.T) {
 			if err := json.Unmarshal([]byte(test.patch), &patch); err != nil {
 				t.Fatal(err)
 			}
-			if _, rest := w.split(twoContainers(), patch); (rest != nil) != test.parts {
+			if _, rest := w.split(apitest.TwoContainers(), patch); (rest != nil) != test.parts {
 				t.Errorf("in parts: %t, want %t", rest != nil, test.parts)
 			}
 			edit := w.strategicPatch([]byte(test.patch))
-			got, err := edit(twoContainers())
+			got, err := edit(apitest.TwoContainers())
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, _, err := w.mergeStrategic(twoContainers(), runtime.DeepCopyJSON(patch))
+			want, _, err := w.mergeStrategic(apitest.TwoContainers(), runtime.DeepCopyJSON(patch))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,16 +55,5 @@ func TestStrategicPatchOfParts(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
-	}
-}
-
-func twoContainers() *corev1.Pod {
-	return &corev1.Pod{
-		TypeMeta:   metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"},
-		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default", ResourceVersion: "7", Labels: map[string]string{"app": "a"}},
-		Spec: corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{
-			{Name: "a", Image: "one", Env: []corev1.EnvVar{{Name: "K", Value: "v"}}}, {Name: "b", Image: "two"}}},
-		Status: corev1.PodStatus{Phase: corev1.PodPending, PodIP: "10.0.0.1",
-			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}},
 	}
 }

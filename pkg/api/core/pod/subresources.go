@@ -28,7 +28,7 @@ func Bind(ctx context.Context, pod *corev1.Pod, binding *corev1.Binding) error {
 	pod.Annotations = merge(pod.Annotations, binding.Annotations)
 	poddefaults.DropInitAnnotations(pod.Annotations)
 	pod.Labels = merge(pod.Labels, binding.Labels)
-	setPodCondition(pod, corev1.PodCondition{
+	SetCondition(pod, corev1.PodCondition{
 		Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: api.Now(ctx),
 	})
 	return nil
@@ -70,7 +70,9 @@ func merge(into, from map[string]string) map[string]string {
 	return into
 }
 
-func setPodCondition(pod *corev1.Pod, condition corev1.PodCondition) {
+// SetCondition puts condition in the place of the pod's of that type, whose time stays
+// if the status does.
+func SetCondition(pod *corev1.Pod, condition corev1.PodCondition) {
 	for i := range pod.Status.Conditions {
 		if c := &pod.Status.Conditions[i]; c.Type == condition.Type {
 			if c.Status == condition.Status {

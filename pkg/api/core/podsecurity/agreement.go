@@ -1,6 +1,7 @@
 package podsecurity
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,12 +15,13 @@ import (
 func Agreement(annotations map[string]string, spec *corev1.PodSpec, path *field.Path) (errs field.ErrorList) {
 	own := profilesOf(spec)
 	if annotation, ok := annotations[corev1.SeccompPodAnnotationKey]; ok && own.seccomp != nil {
-		errs = append(errs, seccompAgrees(annotation, own.seccomp, path.Child("securityContext", "seccompProfile"))...)
+		errs = append(errs, seccomp.agrees(annotation, string(own.seccomp.Type), own.seccomp.LocalhostProfile, path.Child("securityContext", "seccompProfile"))...)
 	}
 	for c, at := range containers.All(spec, path) {
 		annotation, ok := annotations[corev1.SeccompContainerAnnotationKeyPrefix+c.Name]
 		if ok && c.SecurityContext != nil && c.SecurityContext.SeccompProfile != nil {
-			errs = append(errs, seccompAgrees(annotation, c.SecurityContext.SeccompProfile, at.Child("securityContext", "seccompProfile"))...)
+			profile := c.SecurityContext.SeccompProfile
+			errs = append(errs, seccomp.agrees(annotation, string(profile.Type), profile.LocalhostProfile, at.Child("securityContext", "seccompProfile"))...)
 		}
 	}
 	if isWindows(spec) {
@@ -31,7 +33,7 @@ func Agreement(annotations map[string]string, spec *corev1.PodSpec, path *field.
 			profile = c.SecurityContext.AppArmorProfile
 		}
 		if annotation, ok := annotations[appArmorKey+c.Name]; ok && profile != nil {
-			errs = append(errs, appArmorAgrees(annotation, profile, at.Child("securityContext", "appArmorProfile"))...)
+			errs = append(errs, appArmor.agrees(annotation, string(profile.Type), profile.LocalhostProfile, at.Child("securityContext", "appArmorProfile"))...)
 		}
 	}
 	return errs
@@ -50,44 +52,41 @@ func profilesOf(spec *corev1.PodSpec) profiles {
 	return profiles{}
 }
 
-func seccompAgrees(annotation string, profile *corev1.SeccompProfile, path *field.Path) field.ErrorList {
-	agrees := true
-	switch profile.Type {
-	case corev1.SeccompProfileTypeUnconfined:
-		agrees = annotation == corev1.SeccompProfileNameUnconfined
-	case corev1.SeccompProfileTypeRuntimeDefault:
-		agrees = annotation == corev1.SeccompProfileRuntimeDefault || annotation == corev1.DeprecatedSeccompProfileDockerDefault
-	case corev1.SeccompProfileTypeLocalhost:
-		var local string
-		local, agrees = strings.CutPrefix(annotation, corev1.SeccompLocalhostProfileNamePrefix)
-		if agrees && (profile.LocalhostProfile == nil || local != *profile.LocalhostProfile) {
-			return field.ErrorList{field.Forbidden(path.Child("localhostProfile"), "seccomp profile in annotation and field must match")}
-		}
-	}
-	if agrees {
-		return nil
-	}
-	return field.ErrorList{field.Forbidden(path.Child("type"), "seccomp type in annotation and field must match")}
+// wording is how annotations name the profiles of one sort.
+type wording struct {
+	sort       string
+	unconfined string
+	byDefault  []string // the runtime's
+	local      string   // before the name of a file
 }
 
-func appArmorAgrees(annotation string, profile *corev1.AppArmorProfile, path *field.Path) field.ErrorList {
+var (
+	seccomp = wording{"seccomp", corev1.SeccompProfileNameUnconfined,
+		[]string{corev1.SeccompProfileRuntimeDefault, corev1.DeprecatedSeccompProfileDockerDefault}, corev1.SeccompLocalhostProfileNamePrefix}
+	appArmor = wording{"apparmor", corev1.DeprecatedAppArmorBetaProfileNameUnconfined,
+		[]string{corev1.DeprecatedAppArmorBetaProfileRuntimeDefault}, corev1.DeprecatedAppArmorBetaProfileNamePrefix}
+)
+
+// agrees holds that the annotation names the profile of that type and, for
+// Localhost, of that file. The types of both sorts are called alike.
+func (w wording) agrees(annotation, profile string, file *string, path *field.Path) field.ErrorList {
 	agrees := true
-	switch profile.Type {
-	case corev1.AppArmorProfileTypeUnconfined:
-		agrees = annotation == corev1.DeprecatedAppArmorBetaProfileNameUnconfined
-	case corev1.AppArmorProfileTypeRuntimeDefault:
-		agrees = annotation == corev1.DeprecatedAppArmorBetaProfileRuntimeDefault
-	case corev1.AppArmorProfileTypeLocalhost:
+	switch profile {
+	case string(corev1.SeccompProfileTypeUnconfined):
+		agrees = annotation == w.unconfined
+	case string(corev1.SeccompProfileTypeRuntimeDefault):
+		agrees = slices.Contains(w.byDefault, annotation)
+	case string(corev1.SeccompProfileTypeLocalhost):
 		var local string
-		local, agrees = strings.CutPrefix(annotation, corev1.DeprecatedAppArmorBetaProfileNamePrefix)
-		if agrees && (profile.LocalhostProfile == nil || local != *profile.LocalhostProfile) {
-			return field.ErrorList{field.Forbidden(path.Child("localhostProfile"), "apparmor profile in annotation and field must match")}
+		local, agrees = strings.CutPrefix(annotation, w.local)
+		if agrees && (file == nil || local != *file) {
+			return field.ErrorList{field.Forbidden(path.Child("localhostProfile"), w.sort+" profile in annotation and field must match")}
 		}
 	}
 	if agrees {
 		return nil
 	}
-	return field.ErrorList{field.Forbidden(path.Child("type"), "apparmor type in annotation and field must match")}
+	return field.ErrorList{field.Forbidden(path.Child("type"), w.sort+" type in annotation and field must match")}
 }
 
 // AppArmorOf returns the profile that an annotation names; nil if it names none.
